@@ -1,0 +1,211 @@
+"""The seams of the house: what a part must promise so that the runtime can drive it. Prose is contract.
+
+A part satisfies a Protocol; it inherits nothing and registers nowhere. `swarmmind.testing` holds a conformance check
+for each port, and every part in the box passes it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from swarmmind.effects import Agent, Later, Message, Output, Program, Reply, Sampling
+
+
+class Context(Protocol):
+    """What a program is given: its place in the run, and chance. No clock, no I/O."""
+
+    @property
+    def path(self) -> str:
+        """Its key, e.g. `run/7/debate`."""
+        ...
+
+    def rng(self, name: str) -> random.Random:
+        """The start of the named random stream of this place; equal names give equal sequences."""
+        ...
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class Request(NamedTuple):
+    """What a model is asked: everything that shapes the answer, and for programs the observation."""
+
+    agent: Agent
+    messages: tuple[Message, ...]
+    output: Output
+    sampling: Sampling
+    seed: int
+    observation: Any = None
+
+
+class Call(Protocol):
+    """One effect in flight, as a model sees it."""
+
+    @property
+    def key(self) -> str:
+        """The effect's path in the program."""
+        ...
+
+    @property
+    def deadline(self) -> float | None:
+        """When it must be over, on the run's clock (seconds); `None` is never."""
+        ...
+
+    def rng(self, name: str = "") -> random.Random:
+        """Chance that belongs to this effect alone."""
+        ...
+
+    def after_kept(self, callback: Callable[[], None]) -> None:
+        """Run `callback` on the loop once this effect's reply is durable, or the effect is over without one.
+
+        A place at an endpoint is given back here, so that the calls a kill can lose never outnumber the places.
+        """
+        ...
+
+
+class Model(Protocol):
+    """Answers requests. Never raises for what may happen to a call: a failure is a `Reply` with `failure` set."""
+
+    def answer(self, request: Request, call: Call) -> Reply | Later | Awaitable[Reply] | Program:
+        """The reply; at once, after a modelled latency, after I/O, or as what a nested program returns.
+
+        A program's return value becomes the reply's text (`str(value)`, or the value itself if it is a `Reply`).
+        """
+        ...
+
+
+class Policy(Protocol):
+    """A rule-based agent: one instance per agent, which may remember; the same observations give the same texts."""
+
+    def __call__(self, observation: Any, rng: random.Random) -> str:
+        """The text of the reply to an observation; `rng` is this agent's own stream."""
+        ...
+
+
+class HttpResponse(NamedTuple):
+    """What came back over the wire, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class TransportError(Exception):
+    """No whole response came: `kind` is `timeout` or `connection`. The message holds no header and no key."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class Transport(Protocol):
+    """Posts bytes to one endpoint over one pool of kept-alive connections; knows nothing of models or retries."""
+
+    async def post(self, path: str, body: bytes, timeout_seconds: float) -> HttpResponse:
+        """Post JSON to `path` below the base URL.
+
+        Raises:
+            TransportError: no whole response came within `timeout_seconds`, or the connection failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close the pool; nothing is in flight any more."""
+        ...
+
+
+# --- worlds -----------------------------------------------------------------------------------------------------------
+
+
+class Turn(NamedTuple):
+    """What one agent is told in one round of an environment.
+
+    Attributes:
+        messages: the prompt: first what all agents share, byte for byte, last what is this agent's alone.
+        observation: the structured value the prompt was rendered from, for policies.
+        output: what the agent should answer with.
+    """
+
+    messages: tuple[Message, ...]
+    observation: Any
+    output: Output
+
+
+class Environment(Protocol):
+    """A world that agents act in, in rounds, all at once. Deterministic given its seed and the replies."""
+
+    @property
+    def agents(self) -> Sequence[str]:
+        """Names of all agents in the world's own order; the i-th agent of the population plays the i-th name."""
+        ...
+
+    def reset(self, seed: int) -> None:
+        """Begin anew; everything that follows depends on the seed and the replies alone."""
+        ...
+
+    def turns(self) -> dict[str, Turn]:
+        """What each agent that still acts is told now, in the world's order; reading it changes nothing."""
+        ...
+
+    def step(self, replies: Mapping[str, Reply | None]) -> None:
+        """Apply one reply per acting agent (`None` or a failed one is no action) and move on by one round."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether no further round will be played."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds are played at most."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """The score so far, in the world's own units; higher is better."""
+        ...
+
+    def frame(self) -> dict[str, Any]:
+        """The state for people: JSON with at least `round` and `score`; `grid` (a list of strings) if there is one."""
+        ...
+
+    def metrics(self) -> dict[str, float]:
+        """Named measurements over the rounds so far."""
+        ...
+
+
+# --- memory, scores -----------------------------------------------------------------------------------------------------
+
+
+class Memory(Protocol):
+    """State that agents read through a scope and that may fade.
+
+    A scope is an agent's id (private memory) or a name shared by several.
+    """
+
+    def deposit(self, scope: str, entry: Message) -> None:
+        """Add an entry to a scope."""
+        ...
+
+    def sense(self, scope: str, query: str = "", rng: random.Random | None = None) -> tuple[Message, ...]:
+        """What the scope shows now, oldest first, bounded; reading changes nothing."""
+        ...
+
+    def tick(self) -> None:
+        """One round has passed: let what fades, fade."""
+        ...
+
+    def fork(self) -> Memory:
+        """An independent copy; what is done to it never touches this one."""
+        ...
+
+
+class Scorer(Protocol):
+    """Output and target to a score in [0, 1]; higher is better; never by the author of the output."""
+
+    def __call__(self, output: Any, target: Any) -> float:
+        """The score; an output that cannot be read scores 0."""
+        ...

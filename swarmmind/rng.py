@@ -1,0 +1,35 @@
+"""Chance has one owner: a run's master seed, from which every draw comes by name.
+
+`Streams(7).rng("macnet/graph")` is the same sequence in every run with seed 7, whatever else was drawn before, in
+whatever order: a stream is keyed by its name, not by its turn. Arms of a comparison that use the same names share
+their random numbers.
+"""
+
+from __future__ import annotations
+
+import random
+from hashlib import blake2b
+
+
+class Streams:
+    """Named random streams derived from one seed (any integer)."""
+
+    __slots__ = ("_head", "seed")
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._head = blake2b(str(seed).encode(), digest_size=8)
+
+    def derive(self, name: str) -> int:
+        """A seed in [0, 2**63) that depends on the master seed and the name alone (what servers get as `seed`)."""
+        digest = self._head.copy()
+        digest.update(b"/" + name.encode())
+        return int.from_bytes(digest.digest(), "big") >> 1
+
+    def rng(self, name: str) -> random.Random:
+        """A fresh generator at the start of the named stream; two calls with one name give equal sequences."""
+        return random.Random(self.derive(name))
+
+    def child(self, name: str) -> Streams:
+        """All streams below a name, for a part that should not know where it stands."""
+        return Streams(self.derive(name))
