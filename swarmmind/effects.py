@@ -285,7 +285,7 @@ class Nested(msgspec.Struct, frozen=True):
         return self.name
 
 
-# --- the four kinds of awaiting (a list or tuple of effects is the first) ------------------------------------------------
+# --- the four kinds of awaiting (a list or tuple of effects is the first) ---------------------------------------------
 
 
 class AnyOf(msgspec.Struct, frozen=True):

@@ -67,7 +67,7 @@ class JournalError(SwarmMindError):
     """The journal could not be written; the run stops rather than go on unrecorded."""
 
 
-class Stop(SwarmMindError):  # noqa: N818 - control flow, like StopIteration
+class Stop(SwarmMindError):
     """Thrown into a program at its `yield` when its budget is spent.
 
     Attributes:
