@@ -90,7 +90,7 @@ class Agent(msgspec.Struct, frozen=True):
 # --- what comes back --------------------------------------------------------------------------------------------------
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a reply cost. `None` is unknown, 0 is zero.
 
     Attributes:
@@ -143,7 +143,7 @@ class Failure(msgspec.Struct, frozen=True):
     message: str
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer to an `Ask`: a value, or a failure.
 
     Attributes:
@@ -152,8 +152,8 @@ class Reply(msgspec.Struct, frozen=True):
         failure: why there is no value; `None` on success.
         usage: what it cost, over all attempts.
         finish: the server's finish reason, e.g. `stop` or `length`.
-        seconds: from the first send to the last byte, backoff included; 0 if unknown.
-        queued_seconds: of these, spent waiting for a place at the endpoint.
+
+    It holds no timings: a program that could read them would not replay. The journal keeps them beside it.
     """
 
     text: str | None = None
@@ -161,8 +161,6 @@ class Reply(msgspec.Struct, frozen=True):
     failure: Failure | None = None
     usage: Usage = Usage()
     finish: str | None = None
-    seconds: float = 0.0
-    queued_seconds: float = 0.0
 
     @property
     def ok(self) -> bool:

@@ -7,6 +7,7 @@
     │   └── RunError           a run's folder cannot be used (unknown, locked, damaged, changed)
     ├── Diverged               a replayed program asked something else than the journal holds
     ├── JournalError           the journal could not be written (disk full, file gone)
+    ├── Failed                 raised BY a program whose failure policy says so; a value to its parent
     └── Stop                   thrown INTO a program when its budget is a wall it has reached
 
 A model that fails is not here: a failure of an agent is a value (`effects.Failure`), never an exception.
@@ -65,6 +66,14 @@ class Diverged(SwarmMindError):
 
 class JournalError(SwarmMindError):
     """The journal could not be written; the run stops rather than go on unrecorded."""
+
+
+class Failed(SwarmMindError):
+    """Raised by a program that cannot give a value, e.g. because an agent failed under the policy `fail`.
+
+    A parent program receives it as an `Outcome` with a failure of kind `program`; at the root the run is `failed`.
+    Any other exception of a program is a bug and keeps its traceback.
+    """
 
 
 class Stop(SwarmMindError):

@@ -57,6 +57,10 @@ class Call(Protocol):
         """Chance that belongs to this effect alone."""
         ...
 
+    def queued(self, seconds: float) -> None:
+        """Add to the time that this effect spent waiting for a place at an endpoint."""
+        ...
+
     def after_kept(self, callback: Callable[[], None]) -> None:
         """Run `callback` on the loop once this effect's reply is durable, or the effect is over without one.
 

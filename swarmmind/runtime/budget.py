@@ -1,0 +1,150 @@
+"""A budget is a wall: the worst case is reserved before sending and settled after.
+
+Purses nest. A child's spending is its parent's too, and a reservation must fit every purse up to the root, so children
+can never together spend what their parent does not have. A reservation that does not fit *beside what is still in
+flight* waits for that to be settled; one that does not fit an otherwise settled purse breaks it: from then on nothing
+is sent for its account.
+"""
+
+from __future__ import annotations
+
+import anyio
+import msgspec
+
+from swarmmind.effects import Limits, Usage
+from swarmmind.errors import SwarmMindError
+
+
+class Spent(SwarmMindError):
+    """A purse cannot pay for a call. `limit` says which of calls, tokens, usd or seconds is out."""
+
+    def __init__(self, limit: str) -> None:
+        self.limit = limit
+        super().__init__(f"budget: no {limit} left")
+
+
+class Cost(msgspec.Struct):
+    """An amount: calls, prompt plus completion tokens, US dollars."""
+
+    calls: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+    @staticmethod
+    def of(usage: Usage, worst: Cost) -> Cost:
+        """What a reply cost; where the server did not say, the worst case that was reserved for it."""
+        known = usage.prompt_tokens is not None and usage.completion_tokens is not None
+        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else worst.tokens
+        return Cost(usage.calls, tokens, worst.usd if usage.cost_usd is None else usage.cost_usd)
+
+
+_EPSILON_USD = 1e-12  # sums of floats; far below the price of a token
+
+
+class Purse:
+    """What may still be spent, with what is reserved for calls in flight.
+
+    Attributes:
+        limits: the walls; `None` is no wall.
+        spent: settled so far.
+        reserved: the worst case of all calls in flight.
+        broken: the limit that could not pay, once that happened.
+    """
+
+    __slots__ = ("_changed", "broken", "limits", "parent", "reserved", "spent")
+
+    def __init__(self, limits: Limits | None = None, parent: Purse | None = None) -> None:
+        self.limits = limits or Limits()
+        self.parent = parent
+        self.spent = Cost()
+        self.reserved = Cost()
+        self.broken: str | None = None
+        self._changed: anyio.Event | None = None  # the root's, set when any call is settled
+
+    def out_of(self) -> str | None:
+        """The limit that is broken here or further up, if any."""
+        purse: Purse | None = self
+        while purse is not None:
+            if purse.broken:
+                return purse.broken
+            purse = purse.parent
+        return None
+
+    async def reserve(self, worst: Cost) -> None:
+        """Set the worst case of one call aside; waits while it would fit once calls in flight are settled.
+
+        Raises:
+            Spent: it can never fit; the purse that lacks it is broken from now on.
+        """
+        while not self.try_reserve(worst):
+            root = self._root()
+            if root._changed is None:
+                root._changed = anyio.Event()
+            await root._changed.wait()
+
+    def try_reserve(self, worst: Cost) -> bool:
+        """Set the worst case of one call aside, here and all the way up.
+
+        Returns:
+            Whether it was set aside; `False` means that it may fit once calls in flight are settled: try again then.
+
+        Raises:
+            Spent: it can never fit; the purse that lacks it is broken from now on.
+        """
+        wait = False
+        purse: Purse | None = self
+        while purse is not None:
+            if purse.broken:
+                raise Spent(purse.broken)
+            lacking = purse._lacking(worst, purse.reserved)
+            if lacking:
+                if purse._lacking(worst, Cost()):
+                    purse.broken = lacking
+                    raise Spent(lacking)
+                wait = True
+            purse = purse.parent
+        if not wait:
+            self._add_reserved(worst, 1)
+        return not wait
+
+    def _lacking(self, worst: Cost, reserved: Cost) -> str | None:
+        limits, spent = self.limits, self.spent
+        if limits.calls is not None and spent.calls + reserved.calls + worst.calls > limits.calls:
+            return "calls"
+        if limits.tokens is not None and spent.tokens + reserved.tokens + worst.tokens > limits.tokens:
+            return "tokens"
+        if limits.usd is not None and spent.usd + reserved.usd + worst.usd > limits.usd + _EPSILON_USD:
+            return "usd"
+        return None
+
+    def settle(self, worst: Cost, cost: Cost) -> None:
+        """A call is over: give its reservation back and charge what it cost."""
+        self._add_reserved(worst, -1)
+        self.charge(cost)
+        root = self._root()
+        if root._changed is not None:
+            root._changed.set()
+            root._changed = None
+
+    def charge(self, cost: Cost) -> None:
+        """Charge what was spent without a reservation: replies found in a journal, calls lost at a crash."""
+        purse: Purse | None = self
+        while purse is not None:
+            purse.spent.calls += cost.calls
+            purse.spent.tokens += cost.tokens
+            purse.spent.usd += cost.usd
+            purse = purse.parent
+
+    def _root(self) -> Purse:
+        purse = self
+        while purse.parent is not None:
+            purse = purse.parent
+        return purse
+
+    def _add_reserved(self, worst: Cost, sign: int) -> None:
+        purse: Purse | None = self
+        while purse is not None:
+            purse.reserved.calls += sign * worst.calls
+            purse.reserved.tokens += sign * worst.tokens
+            purse.reserved.usd += sign * worst.usd
+            purse = purse.parent

@@ -1,0 +1,341 @@
+"""The record that makes resume exact: one SQLite file per run, written by one thread.
+
+Every paid reply is handed to the writer the moment it is there and committed at once, together with whatever came in
+while the last commit ran (so group commit forms under load by itself). A kill -9 loses calls in flight and nothing
+else; `after_kept` callbacks run when a reply is durable.
+
+Tables (all JSON as text):
+    meta(name, value)                   schema version, seed, digest of the task, status, progress
+    messages(digest, role, content)     every message once, by content
+    requests(digest, messages, body)    messages: their digests, 16 bytes each, in order; body: model, output, sampling
+    results(id, key, kind, agent, role, request, value, seconds, queued_seconds, at)
+                                        one row per effect; key: its path in the program; id: order of completion
+    attempts(key, number, value)        paid replies that did not settle their ask (unreadable, asked again)
+    deliveries(program, step, keys)     what an any, now or quorum was answered with, in order
+    records(id, key, name, data)        facts for people (`effects.Record`)
+
+Timings have columns of their own, so that two runs can be compared without them (`content`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import blake2b
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import msgspec
+
+from swarmmind.effects import Ask, Message, Reply
+from swarmmind.errors import JournalError, RunError
+
+VERSION = "1"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS messages(digest BLOB PRIMARY KEY, role TEXT NOT NULL, content TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests(digest BLOB PRIMARY KEY, messages BLOB NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS results(
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, agent TEXT NOT NULL, role TEXT NOT NULL,
+  request BLOB NOT NULL, value TEXT NOT NULL, seconds REAL NOT NULL, queued_seconds REAL NOT NULL, at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS attempts(
+  key TEXT NOT NULL, number INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY(key, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deliveries(
+  program TEXT NOT NULL, step INTEGER NOT NULL, keys TEXT NOT NULL, PRIMARY KEY(program, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records(
+  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, data TEXT NOT NULL);
+"""
+_INSERT = {
+    "messages": "INSERT OR IGNORE INTO messages VALUES(?,?,?)",
+    "requests": "INSERT OR IGNORE INTO requests VALUES(?,?,?)",
+    "results": "INSERT INTO results(key,kind,agent,role,request,value,seconds,queued_seconds,at)"
+    " VALUES(?,?,?,?,?,?,?,?,?)",
+    "attempts": "INSERT OR REPLACE INTO attempts VALUES(?,?,?)",
+    "deliveries": "INSERT OR REPLACE INTO deliveries VALUES(?,?,?)",
+    "records": "INSERT OR IGNORE INTO records(key,name,data) VALUES(?,?,?)",
+    "meta": "INSERT OR REPLACE INTO meta VALUES(?,?)",
+}
+_MAX_CACHED_DIGESTS = 8192
+_MAX_BATCHES = 32  # handed over and not yet written; beyond, the driver waits for the disk
+_SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
+
+
+class Found(NamedTuple):
+    """A journaled result: the digest of its request, and its value as JSON."""
+
+    request: bytes
+    value: str
+
+
+class Timing(NamedTuple):
+    """Seconds on the run's clock: from launch to reply, and of these in a queue."""
+
+    seconds: float
+    queued_seconds: float
+
+
+class Journal:
+    """One run's journal, open for writing by this process alone.
+
+    Args:
+        path: the file; made if it does not exist.
+
+    Raises:
+        RunError: another process has it open, or the file is not a journal or is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = path.with_suffix(".lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise RunError(f"{path.parent}: this run is going on in another process; wait for it or stop it") from None
+        try:
+            self._reader = _open(path)
+            self.unread = int(self._reader.execute("SELECT count(*) FROM results").fetchone()[0])
+        except (sqlite3.DatabaseError, RunError) as error:
+            self._lock.close()
+            raise RunError(f"{path}: not a readable journal ({error})") from error
+        self._digests: dict[Message, bytes] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+        self._callbacks: list[Callable[[], None]] = []
+        self._count = 0
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._error: BaseException | None = None
+        self._token: Any = None
+        self._thread: threading.Thread | None = None
+
+    # --- reading, while a run is replayed ------------------------------------------------------------------------------
+
+    def find(self, key: str) -> Found | None:
+        """The journaled result of an effect, or `None`; each result is expected to be found once."""
+        if not self.unread:
+            return None
+        row = self._reader.execute("SELECT request, value FROM results WHERE key=?", (key,)).fetchone()
+        if row is None:
+            return None
+        self.unread -= 1
+        return Found(*row)
+
+    def attempts(self, key: str) -> list[Reply]:
+        """Paid replies that did not settle the ask `key`, in order."""
+        rows = self._reader.execute("SELECT value FROM attempts WHERE key=? ORDER BY number", (key,))
+        return [msgspec.json.decode(value, type=Reply) for (value,) in rows]
+
+    def delivered(self, program: str, step: int) -> list[str] | None:
+        """The keys that a program's yield was answered with, or `None` if it was not answered yet."""
+        query = "SELECT keys FROM deliveries WHERE program=? AND step=?"
+        row = self._reader.execute(query, (program, step)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=list[str])
+
+    def meta(self, name: str) -> Any:
+        """A fact about the run, or `None`."""
+        row = self._reader.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0])
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def request(self, effect: Any) -> bytes:
+        """The digest of what an effect asks; what it is made of is journaled with the next rows."""
+        if not isinstance(effect, Ask):
+            return blake2b(msgspec.json.encode(effect), digest_size=16).digest()
+        digests = b"".join([self._digest(message) for message in effect.messages])
+        agent = effect.agent
+        body = msgspec.json.encode((agent.model, effect.output, effect.sampling or agent.sampling))
+        digest = blake2b(digests + body, digest_size=16).digest()
+        self._add("requests", (digest, digests, body.decode()))
+        return digest
+
+    def _digest(self, message: Message) -> bytes:
+        digest = self._digests.get(message)
+        if digest is None:
+            content = message.content
+            raw = f"{message.role}\0{content}".encode("utf-8", "surrogatepass")
+            digest = blake2b(raw, digest_size=16).digest()
+            if len(self._digests) >= _MAX_CACHED_DIGESTS:
+                self._digests.clear()
+            self._digests[message] = digest
+            self._add("messages", (digest, message.role, content))
+        return digest
+
+    def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
+        """Keep an effect's result."""
+        agent = effect.agent if isinstance(effect, Ask) else None
+        encoded = msgspec.json.encode(value).decode()
+        names = (agent.id, agent.role) if agent else ("", "")
+        row = (key, type(effect).__name__, *names, request, encoded, *timing, time.time())
+        self._add("results", row)
+
+    def attempt(self, key: str, number: int, reply: Reply) -> None:
+        """Keep a paid reply that did not settle its ask."""
+        self._add("attempts", (key, number, msgspec.json.encode(reply).decode()))
+
+    def delivery(self, program: str, step: int, keys: list[str]) -> None:
+        """Keep what a yield was answered with."""
+        self._add("deliveries", (program, step, msgspec.json.encode(keys).decode()))
+
+    def record(self, key: str, name: str, data: Any) -> None:
+        """Keep a fact for people."""
+        self._add("records", (key, name, msgspec.json.encode(data).decode()))
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a fact about the run, in place of the last one of that name."""
+        self._add("meta", (name, msgspec.json.encode(value).decode()))
+
+    def after_kept(self, callback: Callable[[], None]) -> None:
+        """Call back on the loop once everything handed in so far is durable."""
+        self._callbacks.append(callback)
+
+    def _add(self, table: str, row: tuple[Any, ...]) -> None:
+        rows = self._rows.get(table)
+        if rows is None:
+            self._rows[table] = [row]
+        else:
+            rows.append(row)
+        self._count += 1
+        if self._count >= _SETTLE_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand what was collected to the writer; returns at once.
+
+        Raises:
+            JournalError: an earlier write failed.
+        """
+        if self._error is not None:
+            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
+        if not self._count and not self._callbacks:
+            return
+        self._queue.put((self._rows, self._callbacks))
+        self._rows, self._callbacks, self._count = {}, [], 0
+
+    def behind(self) -> bool:
+        """Whether the disk lags so far behind that memory would grow."""
+        return self._queue.qsize() > _MAX_BATCHES
+
+    async def synced(self) -> None:
+        """Wait until everything handed in so far is durable.
+
+        Raises:
+            JournalError: a write failed.
+        """
+        done = anyio.Event()
+        self.after_kept(done.set)
+        self.flush()
+        await done.wait()
+        self.flush()
+
+    def start(self) -> None:
+        """Start the writer; call it on the event loop that callbacks shall run on."""
+        self._token = anyio.lowlevel.current_token()
+        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write everything, close the file and give it free."""
+        if self._thread is not None:
+            self._token = None  # the loop is ours now: callbacks have no one left to tell
+            self._queue.put((self._rows, []))
+            self._rows, self._count = {}, 0
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        self._reader.close()
+        self._lock.close()
+        if self._error is not None:
+            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
+
+    def _write(self) -> None:
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        over = False
+        while not over:
+            batches = [self._queue.get()]
+            while not self._queue.empty():
+                batches.append(self._queue.get())
+            if batches[-1] is None:
+                over = True
+                batches.pop()
+            try:
+                if self._error is None:
+                    _commit(connection, [rows for rows, _ in batches])
+            except sqlite3.Error as error:
+                self._error = error
+            self._tell([callback for _, callbacks in batches for callback in callbacks])
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def _tell(self, callbacks: list[Callable[[], None]]) -> None:
+        token = self._token
+        if not callbacks or token is None:
+            return
+
+        def run() -> None:
+            for callback in callbacks:
+                callback()
+
+        try:
+            anyio.from_thread.run_sync(run, token=token)
+        except (RuntimeError, anyio.RunFinishedError):
+            return  # the loop has ended; nobody is waiting
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    fresh = not path.exists() or path.stat().st_size == 0
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    if fresh:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_SCHEMA)
+        connection.execute("INSERT INTO meta VALUES('version', ?)", (VERSION,))
+    else:
+        row = connection.execute("SELECT value FROM meta WHERE name='version'").fetchone()
+        if row is None or row[0] != VERSION:
+            raise RunError(f"schema version {row and row[0]!r}, this program reads {VERSION!r}")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+
+def _commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for rows in batches:
+        for table, values in rows.items():
+            connection.executemany(_INSERT[table], values)
+    connection.execute("COMMIT")
+
+
+def content(path: Path) -> Iterator[tuple[str, ...]]:
+    """What a journal holds, timings and order of completion aside, sorted: equal runs give equal sequences.
+
+    Yields:
+        `("result", key, kind, agent, role, request, value)`, with the request as JSON in full;
+        `("delivery", program, step, keys)`; `("record", key, name, data)`.
+    """
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        requests = "SELECT digest, messages, body FROM requests"
+        bodies = {digest: (digests, body) for digest, digests, body in db.execute(requests)}
+        for key, kind, agent, role, request, value in db.execute(
+            "SELECT key, kind, agent, role, request, value FROM results ORDER BY key"
+        ):
+            digests, body = bodies.get(request, (b"", request.hex()))
+            messages = [read_message(db, digests[i : i + 16]) for i in range(0, len(digests), 16)]
+            yield ("result", key, kind, agent, role, msgspec.json.encode([messages, body]).decode(), value)
+        for program, step, keys in db.execute("SELECT program, step, keys FROM deliveries ORDER BY program, step"):
+            yield ("delivery", program, str(step), keys)
+        for key, name, data in db.execute("SELECT key, name, data FROM records ORDER BY key"):
+            yield ("record", key, name, data)
+
+
+def read_message(db: sqlite3.Connection, digest: bytes) -> Message:
+    """A journaled message by its digest."""
+    role, text = db.execute("SELECT role, content FROM messages WHERE digest=?", (digest,)).fetchone()
+    return Message(role, text)
