@@ -7,6 +7,7 @@
     │   └── RunError           a run's folder cannot be used (unknown, locked, damaged, changed)
     ├── Diverged               a replayed program asked something else than the journal holds
     ├── JournalError           the journal could not be written (disk full, file gone)
+    ├── Spent                  raised to whoever wants to send when a purse cannot pay for it
     ├── Failed                 raised BY a program whose failure policy says so; a value to its parent
     └── Stop                   thrown INTO a program when its budget is a wall it has reached
 
@@ -66,6 +67,14 @@ class Diverged(SwarmMindError):
 
 class JournalError(SwarmMindError):
     """The journal could not be written; the run stops rather than go on unrecorded."""
+
+
+class Spent(SwarmMindError):
+    """A purse cannot pay for a call. `limit` says which of `calls`, `tokens`, `usd` or `seconds` is out."""
+
+    def __init__(self, limit: str) -> None:
+        self.limit = limit
+        super().__init__(f"budget: no {limit} left")
 
 
 class Failed(SwarmMindError):

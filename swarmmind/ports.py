@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from swarmmind.effects import Agent, Later, Message, Output, Program, Reply, Sampling
+from swarmmind.effects import Agent, Later, Message, Output, Program, Reply, Sampling, Usage
 
 
 class Context(Protocol):
@@ -57,8 +57,39 @@ class Call(Protocol):
         """Chance that belongs to this effect alone."""
         ...
 
+    def now(self) -> float:
+        """The run's clock, in seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the run's clock (backoff)."""
+        ...
+
     def queued(self, seconds: float) -> None:
         """Add to the time that this effect spent waiting for a place at an endpoint."""
+        ...
+
+    def try_reserve(self, worst: Usage) -> bool:
+        """Set the worst case of one request aside in the purse; every attempt reserves and settles for itself.
+
+        Returns:
+            Whether it was set aside; `False`: not beside what is in flight now, but perhaps when that is settled.
+
+        Raises:
+            Spent: the budget can never pay for it.
+        """
+        ...
+
+    async def reserve(self, worst: Usage) -> None:
+        """Like `try_reserve`, waiting for calls in flight to be settled where that may help.
+
+        Raises:
+            Spent: the budget can never pay for it.
+        """
+        ...
+
+    def settle(self, worst: Usage, actual: Usage) -> None:
+        """Give a reservation back and charge what the request cost; what `actual` does not know costs the worst."""
         ...
 
     def after_kept(self, callback: Callable[[], None]) -> None:
@@ -70,13 +101,29 @@ class Call(Protocol):
 
 
 class Model(Protocol):
-    """Answers requests. Never raises for what may happen to a call: a failure is a `Reply` with `failure` set."""
+    """Answers requests with text. What may happen to a call is a `Reply` with `failure` set, not an exception.
 
-    def answer(self, request: Request, call: Call) -> Reply | Later | Awaitable[Reply] | Program:
-        """The reply; at once, after a modelled latency, after I/O, or as what a nested program returns.
+    A model fills `text`, `usage`, `finish` or `failure`; reading the text as the wanted output is done above it.
+    """
 
-        A program's return value becomes the reply's text (`str(value)`, or the value itself if it is a `Reply`).
+    @property
+    def stateful(self) -> bool:
+        """Whether answers depend on earlier answers to the same agent.
+
+        Such a model is asked again while a run is replayed, so that it remembers; it must be free and deterministic.
         """
+        ...
+
+    def answer(self, request: Request, call: Call) -> Reply | Later | Awaitable[Reply]:
+        """The reply: at once, after a modelled latency, or after I/O.
+
+        Raises:
+            Spent: the budget cannot pay for the request; it was not sent.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give connections back; nothing is in flight any more."""
         ...
 
 

@@ -12,15 +12,7 @@ import anyio
 import msgspec
 
 from swarmmind.effects import Limits, Usage
-from swarmmind.errors import SwarmMindError
-
-
-class Spent(SwarmMindError):
-    """A purse cannot pay for a call. `limit` says which of calls, tokens, usd or seconds is out."""
-
-    def __init__(self, limit: str) -> None:
-        self.limit = limit
-        super().__init__(f"budget: no {limit} left")
+from swarmmind.errors import Spent
 
 
 class Cost(msgspec.Struct):
@@ -31,11 +23,13 @@ class Cost(msgspec.Struct):
     usd: float = 0.0
 
     @staticmethod
-    def of(usage: Usage, worst: Cost) -> Cost:
-        """What a reply cost; where the server did not say, the worst case that was reserved for it."""
-        known = usage.prompt_tokens is not None and usage.completion_tokens is not None
-        tokens = (usage.prompt_tokens or 0) + (usage.completion_tokens or 0) if known else worst.tokens
-        return Cost(usage.calls, tokens, worst.usd if usage.cost_usd is None else usage.cost_usd)
+    def of(usage: Usage, worst: Usage | None = None) -> Cost:
+        """What a reply cost; where the server did not say, the worst case that was reserved for it (or 0)."""
+        worst = worst or Usage()
+        prompt = worst.prompt_tokens if usage.prompt_tokens is None else usage.prompt_tokens
+        completion = worst.completion_tokens if usage.completion_tokens is None else usage.completion_tokens
+        usd = worst.cost_usd if usage.cost_usd is None else usage.cost_usd
+        return Cost(usage.calls, (prompt or 0) + (completion or 0), usd or 0.0)
 
 
 _EPSILON_USD = 1e-12  # sums of floats; far below the price of a token
