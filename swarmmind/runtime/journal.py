@@ -115,7 +115,7 @@ class Journal:
         self._token: Any = None
         self._thread: threading.Thread | None = None
 
-    # --- reading, while a run is replayed ------------------------------------------------------------------------------
+    # --- reading, while a run is replayed --------------------------------------------------------------------------
 
     def find(self, key: str) -> Found | None:
         """The journaled result of an effect, or `None`; each result is expected to be found once."""
@@ -143,7 +143,7 @@ class Journal:
         row = self._reader.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
         return None if row is None else msgspec.json.decode(row[0])
 
-    # --- writing -------------------------------------------------------------------------------------------------------
+    # --- writing ---------------------------------------------------------------------------------------------------
 
     def request(self, effect: Any) -> bytes:
         """The digest of what an effect asks; what it is made of is journaled with the next rows."""

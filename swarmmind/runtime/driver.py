@@ -1,0 +1,451 @@
+"""The one loop: it advances programs, starts their effects, and sends the results back.
+
+A turn of the loop advances every program that can go on, hands what happened to the journal, and waits for the next
+reply or timer. Nothing in it looks at the wall clock or at chance, so a run replays from its journal: an effect whose
+result is there is not started, an any/now/quorum is answered with what it was answered with, and when the journal is
+dry the run goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
+from typing import Any, NamedTuple, Protocol, cast
+
+import anyio
+import anyio.lowlevel
+import msgspec
+
+from swarmmind.effects import Ask, Failure, Later, Limits, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
+from swarmmind.errors import Diverged, Failed, Spent, Stop
+from swarmmind.rng import Streams
+from swarmmind.runtime.budget import Cost, Purse
+from swarmmind.runtime.clock import Clock
+from swarmmind.runtime.flight import Flight
+from swarmmind.runtime.frame import Frame, Place
+from swarmmind.runtime.journal import Found, Journal, Timing
+from swarmmind.runtime.meter import Meter
+
+_FRAMES_PER_TURN = 256
+_STOPS_PER_FRAME = 3  # times a program may yield on after it was told to stop
+GRACE_SECONDS = 5.0  # after the wall of a time budget, for calls in flight to land
+_CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
+
+
+class Handler(Protocol):
+    """Executes effects of one type. Knows nothing of programs, the journal or other effects."""
+
+    def __call__(self, effect: Any, flight: Flight) -> Any:
+        """The result; or a `Later`; or an awaitable of the result; or a `Nested` whose outcome becomes the result.
+
+        Raises:
+            Spent: a budget cannot pay for it.
+        """
+        ...
+
+    def replayed(self, effect: Any, flight: Flight, result: Any) -> None:
+        """The result came from the journal: remember what a live execution would have left behind."""
+        ...
+
+    def read(self, effect: Any, outcome: Outcome) -> Any:
+        """The result of an effect that a nested program answered."""
+        ...
+
+
+class World(NamedTuple):
+    """What the runtime owns on behalf of a run; programs hold none of it.
+
+    Attributes:
+        journal: where everything that happens is kept.
+        clock: real or virtual.
+        streams: the master seed's random streams.
+        purse: the run's budget.
+        meter: the counters to turn.
+        handlers: who executes which type of effect.
+    """
+
+    journal: Journal
+    clock: Clock
+    streams: Streams
+    purse: Purse
+    meter: Meter
+    handlers: Mapping[type, Handler]
+
+
+class Driver:
+    """Runs one root program, and whatever it nests, to its end.
+
+    Raises (from `run`):
+        Diverged: the program asks something else than the journal holds.
+        JournalError: the journal cannot be written.
+        Exception: a program or handler has a bug; it keeps its traceback, and the journal keeps what was paid for.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.journal, self.clock, self.streams, self.purse, self.meter, self.handlers = world
+        self._ready: deque[Frame] = deque()
+        self._wake = anyio.Event()
+        self._tasks = 0
+        self._crash: BaseException | None = None
+        self._outcome: Outcome | None = None
+        self._open = -1
+        self._elapsed_before = float(self.journal.meta("elapsed") or 0.0)
+        self._started = 0.0
+
+    def elapsed(self) -> float:
+        """Seconds that this run has taken on its clock, earlier sessions included."""
+        return self._elapsed_before + self.clock.now() - self._started
+
+    async def run(self, program: Callable[[Place], Program], path: str = "run") -> Outcome:
+        """Run a program to its end; the journal is durable when this returns."""
+        self._started = self.clock.now()
+        self._charge_lost()
+        root = Frame(path, program(Place(path, self.streams)), self.purse, self._finished)
+        try:
+            async with anyio.create_task_group() as group:
+                self._spawn = group.start_soon
+                try:
+                    self._wall(root, self.purse.limits, self._elapsed_before)
+                    self._resume(root, None)
+                    await self._loop()
+                except Exception as error:  # kept out of the group, so that it arrives in its own clothes
+                    self._crash = error
+                group.cancel_scope.cancel()
+        finally:
+            self._abandon(root)
+            self.journal.note("open", [0, 0, 0.0])
+            self.journal.note("elapsed", self.elapsed())
+        if self._crash is not None:
+            raise self._crash
+        await self.journal.synced()
+        assert self._outcome is not None
+        return self._outcome
+
+    def _charge_lost(self) -> None:
+        """Calls in flight when an earlier session was killed may have been paid for: charge their worst case."""
+        calls, tokens, usd = self.journal.meta("open") or (0, 0, 0.0)
+        if calls:
+            self.purse.charge(Cost(calls, tokens, usd))
+
+    def _finished(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _loop(self) -> None:
+        while self._outcome is None and self._crash is None:
+            for _ in range(min(len(self._ready), _FRAMES_PER_TURN)):
+                self._advance(self._ready.popleft())
+                if self._crash is not None:
+                    return
+            self._note_open()
+            self.journal.flush()
+            while self.journal.behind():
+                await self.journal.synced()
+            if self._outcome is not None:
+                return
+            if self._ready:
+                await anyio.lowlevel.checkpoint()
+            else:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        if not self.clock.virtual:
+            with anyio.CancelScope(deadline=self.clock.next_at()):
+                await self._wake.wait()
+            self._wake = anyio.Event()
+        elif self._tasks:
+            await self._settle()
+        elif self.clock.next_at() == float("inf"):
+            raise RuntimeError("deadlock: every program waits and nothing is in flight")
+        else:
+            await anyio.lowlevel.checkpoint()
+        if not self._ready:
+            self.clock.fire()
+
+    async def _settle(self) -> None:
+        """On the virtual clock: let tasks run until each of them waits."""
+        for _ in range(3):
+            await anyio.lowlevel.checkpoint()
+            if self._ready:
+                return
+        await anyio.wait_all_tasks_blocked()
+
+    def _note_open(self) -> None:
+        reserved = self.purse.reserved
+        if reserved.calls != self._open:
+            self._open = reserved.calls
+            self.journal.note("open", [reserved.calls, reserved.tokens, reserved.usd])
+            self.journal.note("elapsed", self.elapsed())
+
+    # --- programs ----------------------------------------------------------------------------------------------------
+
+    def _advance(self, frame: Frame) -> None:
+        frame.queued = False
+        if frame.ended or not frame.ready():
+            return
+        results, keys = frame.take()
+        if keys is not None and frame.expected is None:
+            self.journal.delivery(frame.path, frame.step, keys)
+        for flight in frame.stragglers():
+            self._cancel(flight)
+            frame.arrived.pop(flight.key, None)
+        self._resume(frame, results)
+
+    def _resume(self, frame: Frame, results: Any) -> None:
+        limit = frame.purse.out_of()
+        generator = frame.generator
+        try:
+            if limit and (frame.refused or limit == "seconds"):
+                frame.stops += 1
+                if frame.stops > _STOPS_PER_FRAME:
+                    generator.close()
+                    raise Stop(limit)
+                awaiting = generator.throw(Stop(limit, results or ()))
+            else:
+                awaiting = generator.send(results)
+            self._begin(frame, awaiting)
+        except StopIteration as end:
+            self._end(frame, Outcome(end.value, stopped=limit if frame.stops else None))
+        except Stop as stop:
+            self._end(frame, Outcome(failure=Failure("budget", str(stop)), stopped=stop.limit))
+        except Failed as failed:
+            self._end(frame, Outcome(failure=Failure("program", str(failed))))
+        except Exception as bug:  # a program's bug ends the run with its own traceback; the journal is kept
+            self._crash = bug
+
+    def _begin(self, frame: Frame, awaiting: Any) -> None:
+        keyed = frame.begin(awaiting)
+        if self.journal.unread and not isinstance(awaiting, (list, tuple)):
+            frame.expected = self.journal.delivered(frame.path, frame.step)
+        dropped = isinstance(awaiting, Quorum) and awaiting.late == "drop"
+        for index, (key, effect) in enumerate(keyed):
+            if dropped and frame.expected is not None and key not in frame.expected:
+                if isinstance(effect, Ask):
+                    self.meter.begin(effect.agent.role)
+                    self.meter.end(effect.agent.role, _CANCELLED)
+                continue
+            self._launch(Flight(self, frame, key, effect, index))
+        if isinstance(awaiting, Quorum) and awaiting.deadline_seconds is not None and frame.expected is None:
+            self.clock.call_at(self.clock.now() + awaiting.deadline_seconds, _Due(self, frame, frame.step))
+        if not frame.queued and frame.ready():
+            self._queue(frame)
+
+    def _queue(self, frame: Frame) -> None:
+        frame.queued = True
+        self._ready.append(frame)
+        self._wake.set()
+
+    def due(self, frame: Frame) -> None:
+        """The deadline of a frame's quorum has passed."""
+        frame.due = True
+        if not frame.queued and not frame.ended:
+            self._queue(frame)
+
+    def _end(self, frame: Frame, outcome: Outcome) -> None:
+        self._abandon(frame)
+        frame.over(outcome)
+        self._wake.set()
+
+    def _abandon(self, frame: Frame) -> None:
+        """End a frame: what it left pending is cancelled, in every program below it too."""
+        frame.ended = True
+        for flight in list(frame.flights.values()):
+            self._cancel(flight)
+        frame.generator.close()
+
+    def _wall(self, frame: Frame, limits: Limits, elapsed: float = 0.0) -> None:
+        if limits.seconds is None:
+            return
+        when = self.clock.now() + limits.seconds - elapsed
+
+        def reached() -> None:
+            if not frame.ended:
+                frame.purse.broken = "seconds"
+                self._end_waiting(frame, sleeping_only=True)
+                self.clock.call_at(when + GRACE_SECONDS, lambda: self._end_waiting(frame, sleeping_only=False))
+
+        self.clock.call_at(when, reached)
+
+    def _end_waiting(self, frame: Frame, *, sleeping_only: bool) -> None:
+        """A time budget is over: end what waits, so that every program below hears of it."""
+        if frame.ended:
+            return
+        for flight in list(frame.flights.values()):
+            if flight.child is not None:
+                self._end_waiting(flight.child, sleeping_only=sleeping_only)
+            elif isinstance(flight.effect, Sleep):
+                self.finish(flight, None, keep=False)
+            elif not sleeping_only:
+                self.finish(flight, _refusal(flight.effect, "seconds"), keep=False)
+
+    # --- effects -----------------------------------------------------------------------------------------------------
+
+    def _launch(self, flight: Flight) -> None:
+        frame, effect = flight.frame, flight.effect
+        frame.flights[flight.key] = flight
+        if isinstance(effect, Record):
+            self.journal.record(flight.key, effect.name, effect.data)
+            self.meter.latest[effect.name] = effect.data
+            self.finish(flight, None, keep=False)
+        elif isinstance(effect, Nested):
+            self._nest(flight, effect, lambda outcome: self.finish(flight, outcome, keep=False))
+        else:
+            if isinstance(effect, Ask):
+                self.meter.begin(effect.agent.role)
+            flight.request = self.journal.request(effect)
+            found = self.journal.find(flight.key)
+            if found is None:
+                self._start(flight)
+            else:
+                self._replay(flight, found)
+
+    def _start(self, flight: Flight) -> None:
+        effect = flight.effect
+        limit = flight.frame.purse.out_of()
+        if limit:
+            return self.finish(flight, _refusal(effect, limit), keep=False)
+        if isinstance(effect, Sleep):
+            return self.clock.call_at(self.clock.now() + effect.seconds, lambda: self.finish(flight, None))
+        if self.journal.unread:
+            flight.earlier = self.journal.attempts(flight.key)
+        handler = self._handler(effect)
+        try:
+            answer = handler(effect, flight)
+        except Spent as spent:
+            return self.finish(flight, _refusal(effect, spent.limit), keep=False)
+        if isinstance(answer, Later):
+            self._delay(flight, answer)
+        elif isinstance(answer, Nested):
+            self._nest(flight, answer, lambda outcome: self._answered(flight, handler, outcome))
+        elif isawaitable(answer):
+            self._tasks += 1
+            self._spawn(self._await, flight, answer)
+        else:
+            self.finish(flight, answer)
+        return None
+
+    def _handler(self, effect: Any) -> Handler:
+        handler = self.handlers.get(type(effect))
+        if handler is None:
+            known = ", ".join(sorted(kind.__name__ for kind in self.handlers))
+            raise TypeError(f"{type(effect).__name__} is not an effect that this run can execute (known: {known})")
+        return handler
+
+    def _delay(self, flight: Flight, answer: Later) -> None:
+        when, reply = flight.started + answer.seconds, answer.reply
+        if flight.deadline is not None and flight.deadline < when:
+            when, reply = flight.deadline, _timeout(reply)
+        self.clock.call_at(when, lambda: self.finish(flight, reply))
+
+    def _nest(self, flight: Flight, nested: Nested, over: Callable[[Outcome], None]) -> None:
+        parent = flight.frame.purse
+        purse = parent if nested.limits is None else Purse(nested.limits, parent)
+        generator = nested.program(Place(flight.key, self.streams))
+        flight.child = Frame(flight.key, generator, purse, over)
+        if nested.limits is not None:
+            self._wall(flight.child, nested.limits)
+        self._resume(flight.child, None)
+
+    def _answered(self, flight: Flight, handler: Handler, outcome: Outcome) -> None:
+        self.finish(flight, handler.read(flight.effect, outcome), keep=False)
+
+    async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
+        try:
+            with anyio.CancelScope(deadline=flight.deadline or float("inf")) as flight.scope:
+                try:
+                    result = await answer
+                except Spent as spent:
+                    result = _refusal(flight.effect, spent.limit)
+                flight.scope = None
+                return self.finish(flight, result)
+            return self.finish(flight, _timeout(Reply()))
+        except Exception as bug:  # a handler's bug ends the run with its own traceback
+            self._crash = bug
+            return None
+        finally:
+            self._tasks -= 1
+            self._wake.set()
+
+    def _replay(self, flight: Flight, found: Found) -> None:
+        effect = flight.effect
+        if found.request != flight.request:
+            raise Diverged(
+                f"{flight.key} asks something else than the journal holds: the task, its code or a library changed "
+                "since this run was started; resume it unchanged, or start a new run"
+            )
+        result = msgspec.json.decode(found.value, type=effect.result)
+        if isinstance(effect, Ask):
+            self.meter.replayed += 1
+            flight.frame.purse.charge(Cost.of(cast("Reply", result).usage))
+        if not isinstance(effect, Sleep):
+            self._handler(effect).replayed(effect, flight, result)
+        self.finish(flight, result, keep=False)
+
+    def finish(self, flight: Flight, result: Any, *, keep: bool = True) -> None:
+        """An effect is over: keep its result, count it, and let its program go on if that was all it waited for."""
+        if flight.over:
+            return
+        flight.over = True
+        if keep and not _is_cancelled(result):
+            timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
+            self.journal.result(flight.key, flight.effect, flight.request, result, timing)
+        if flight.callbacks:
+            flight.release()
+        if flight.scope is not None:
+            flight.scope.cancel()
+        frame = flight.frame
+        if isinstance(flight.effect, Ask):
+            self.meter.end(flight.effect.agent.role, result)
+        if _is_refused(result) and frame.purse.out_of():
+            frame.refused = True
+        if frame.ended:
+            return
+        frame.arrive(flight, result)
+        if not frame.queued and frame.ready():
+            self._queue(frame)
+
+    def _cancel(self, flight: Flight) -> None:
+        if flight.over:
+            return
+        if flight.child is not None:
+            self._abandon(flight.child)
+        flight.over = True
+        if isinstance(flight.effect, Ask):
+            self.meter.end(flight.effect.agent.role, _CANCELLED)
+        flight.release()
+        if flight.scope is not None:
+            flight.scope.cancel()
+        flight.frame.flights.pop(flight.key, None)
+
+
+class _Due(NamedTuple):
+    """The deadline timer of one quorum."""
+
+    driver: Driver
+    frame: Frame
+    step: int
+
+    def __call__(self) -> None:
+        if self.frame.step == self.step:
+            self.driver.due(self.frame)
+
+
+def _timeout(reply: Reply) -> Reply:
+    return Reply(failure=Failure("timeout", "no answer within the deadline"), usage=reply.usage)
+
+
+def _refusal(effect: Any, limit: str) -> Any:
+    failure = Failure("budget", f"not asked: no {limit} left")
+    return Reply(failure=failure) if isinstance(effect, Ask) else Outcome(failure=failure, stopped=limit)
+
+
+def _is_refused(result: Any) -> bool:
+    if isinstance(result, Reply):
+        return result.failure is not None and result.failure.kind == "budget"
+    return isinstance(result, Outcome) and result.stopped is not None
+
+
+def _is_cancelled(result: Any) -> bool:
+    return isinstance(result, Reply) and result.failure is not None and result.failure.kind in ("cancelled", "budget")
