@@ -10,7 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from swarmmind.effects import Agent, Later, Message, Output, Program, Reply, Sampling, Usage
+from swarmmind.effects import Agent, Later, Message, Output, Reply, Sampling, Usage
 
 
 class Context(Protocol):

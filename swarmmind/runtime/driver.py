@@ -28,6 +28,7 @@ from swarmmind.runtime.journal import Found, Journal, Timing
 from swarmmind.runtime.meter import Meter
 
 _FRAMES_PER_TURN = 256
+_TIMERS_PER_TURN = 256  # jumps of the virtual clock
 _STOPS_PER_FRAME = 3  # times a program may yield on after it was told to stop
 GRACE_SECONDS = 5.0  # after the wall of a time budget, for calls in flight to land
 _CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
@@ -161,8 +162,12 @@ class Driver:
             raise RuntimeError("deadlock: every program waits and nothing is in flight")
         else:
             await anyio.lowlevel.checkpoint()
-        if not self._ready:
+        for _ in range(_TIMERS_PER_TURN):
+            if self._ready or self.clock.next_at() == float("inf"):
+                break
             self.clock.fire()
+            if self._tasks or not self.clock.virtual:
+                break
 
     async def _settle(self) -> None:
         """On the virtual clock: let tasks run until each of them waits."""
