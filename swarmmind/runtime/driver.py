@@ -299,9 +299,11 @@ class Driver:
         else:
             if isinstance(effect, Ask):
                 self.meter.begin(effect.agent.role)
-            flight.request = self.journal.request(effect)
+            question = self.journal.digest(effect)
+            flight.request = question.digest
             found = self.journal.find(flight.key)
             if found is None:
+                self.journal.question(effect, question)
                 self._start(flight)
             else:
                 self._replay(flight, found)

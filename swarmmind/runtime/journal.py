@@ -23,7 +23,7 @@ import fcntl
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
@@ -65,6 +65,8 @@ _INSERT = {
 }
 _MAX_CACHED_DIGESTS = 8192
 _MAX_BATCHES = 32  # handed over and not yet written; beyond, the driver waits for the disk
+_READ_AHEAD = 4096
+_MAX_READ_AHEAD = 65536
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
 
 
@@ -73,6 +75,14 @@ class Found(NamedTuple):
 
     request: bytes
     value: str
+
+
+class Question(NamedTuple):
+    """The digest of what an effect asks, and what it is made of: digests of messages, and the rest as JSON."""
+
+    digest: bytes
+    messages: Sequence[bytes]
+    body: bytes
 
 
 class Timing(NamedTuple):
@@ -102,11 +112,15 @@ class Journal:
             raise RunError(f"{path.parent}: this run is going on in another process; wait for it or stop it") from None
         try:
             self._reader = _open(path)
-            self.unread = int(self._reader.execute("SELECT count(*) FROM results").fetchone()[0])
+            row = self._reader.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
+            self.unread, self._last_id = int(row[0]), int(row[1])
         except (sqlite3.DatabaseError, RunError) as error:
             self._lock.close()
             raise RunError(f"{path}: not a readable journal ({error})") from error
         self._digests: dict[Message, bytes] = {}
+        self._written: set[bytes] = set()
+        self._ahead: dict[str, Found] = {}
+        self._last_read = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._count = 0
@@ -121,11 +135,25 @@ class Journal:
         """The journaled result of an effect, or `None`; each result is expected to be found once."""
         if not self.unread:
             return None
-        row = self._reader.execute("SELECT request, value FROM results WHERE key=?", (key,)).fetchone()
-        if row is None:
-            return None
-        self.unread -= 1
-        return Found(*row)
+        found = self._ahead.pop(key, None)
+        if found is None and len(self._ahead) < _MAX_READ_AHEAD:
+            self._read_ahead()
+            found = self._ahead.pop(key, None)
+        if found is None:
+            row = self._reader.execute("SELECT request, value FROM results WHERE key=?", (key,)).fetchone()
+            found = None if row is None else Found(*row)
+        if found is not None:
+            self.unread -= 1
+        return found
+
+    def _read_ahead(self) -> None:
+        """Programs ask for results nearly in the order they came in: one query for many."""
+        if self._last_read >= self._last_id:
+            return
+        query = "SELECT id, key, request, value FROM results WHERE id>? AND id<=? ORDER BY id LIMIT ?"
+        for row, key, request, value in self._reader.execute(query, (self._last_read, self._last_id, _READ_AHEAD)):
+            self._ahead[key] = Found(request, value)
+            self._last_read = row
 
     def attempts(self, key: str) -> list[Reply]:
         """Paid replies that did not settle the ask `key`, in order."""
@@ -145,28 +173,36 @@ class Journal:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def request(self, effect: Any) -> bytes:
-        """The digest of what an effect asks; what it is made of is journaled with the next rows."""
+    def digest(self, effect: Any) -> Question:
+        """What an effect asks, by content; nothing is written."""
         if not isinstance(effect, Ask):
-            return blake2b(msgspec.json.encode(effect), digest_size=16).digest()
-        digests = b"".join([self._digest(message) for message in effect.messages])
+            return Question(blake2b(msgspec.json.encode(effect), digest_size=16).digest(), (), b"")
+        digests = [self._digest(message) for message in effect.messages]
         agent = effect.agent
         body = msgspec.json.encode((agent.model, effect.output, effect.sampling or agent.sampling))
-        digest = blake2b(digests + body, digest_size=16).digest()
-        self._add("requests", (digest, digests, body.decode()))
-        return digest
+        return Question(blake2b(b"".join(digests) + body, digest_size=16).digest(), digests, body)
 
     def _digest(self, message: Message) -> bytes:
         digest = self._digests.get(message)
         if digest is None:
-            content = message.content
-            raw = f"{message.role}\0{content}".encode("utf-8", "surrogatepass")
+            raw = f"{message.role}\0{message.content}".encode("utf-8", "surrogatepass")
             digest = blake2b(raw, digest_size=16).digest()
             if len(self._digests) >= _MAX_CACHED_DIGESTS:
                 self._digests.clear()
             self._digests[message] = digest
-            self._add("messages", (digest, message.role, content))
         return digest
+
+    def question(self, effect: Any, question: Question) -> None:
+        """Keep what an effect asks, each message once by content."""
+        if not isinstance(effect, Ask):
+            return
+        for message, digest in zip(effect.messages, question.messages, strict=True):
+            if digest not in self._written:
+                if len(self._written) >= _MAX_CACHED_DIGESTS:
+                    self._written.clear()
+                self._written.add(digest)
+                self._add("messages", (digest, message.role, message.content))
+        self._add("requests", (question.digest, b"".join(question.messages), question.body.decode()))
 
     def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
         """Keep an effect's result."""
