@@ -1,0 +1,152 @@
+"""Pydantic's errors as sentences: what was expected, what was found, and where it stands in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast, get_args
+
+from pydantic import BaseModel, BeforeValidator, ValidationError
+from pydantic_core import ErrorDetails
+
+from swarmmind.errors import near
+from swarmmind.spec.secrets import hide
+from swarmmind.spec.source import Fault, KeyPath, Source, show
+
+# Keys of the design that this version does not have yet: they are no misspellings.
+_LATER = frozenset({"optimize", "compare", "grid", "manage", "vllm"})
+
+# What was expected, by the type of pydantic's error.
+_EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "list_type": "a list",
+    "none_required": "nothing",
+    "finite_number": "a finite number",
+}
+_SENTENCES = {
+    "greater_than_equal": "must be at least {ge}, got {found}",
+    "greater_than": "must be more than {gt}, got {found}",
+    "less_than_equal": "must be at most {le}, got {found}",
+    "less_than": "must be less than {lt}, got {found}",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries, got {actual_length}",
+    "literal_error": "must be {expected}, got {found}",
+    "string_pattern_mismatch": "must be a name of letters, digits, '_', '-' and '.', got {found}",
+}
+
+
+class _Problem(NamedTuple):
+    path: KeyPath
+    expected: str
+    found: Any
+    sentence: str
+    is_key: bool
+
+
+def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """One fault per place; the branches of a union are told as one.
+
+    Args:
+        source: what was validated.
+        error: what pydantic says of it.
+        model: what it was validated as.
+    """
+    problems = [_problem(source.data, model, detail) for detail in error.errors(include_url=False)]
+    told: list[Fault] = []
+    for path in dict.fromkeys(problem.path for problem in problems):
+        here = [problem for problem in problems if problem.path == path]
+        plain = [problem for problem in here if problem.sentence]
+        deeper = any(len(other.path) > len(path) and other.path[: len(path)] == path for other in problems)
+        if plain:
+            told += [source.fault(path, problem.sentence, key=problem.is_key) for problem in plain]
+        elif not deeper:  # else another branch of a union came further, and says more
+            told.append(source.fault(path, _mismatch(here)))
+    return told
+
+
+def _mismatch(problems: Sequence[_Problem]) -> str:
+    expected = " or ".join(dict.fromkeys(problem.expected for problem in problems))
+    found = problems[0].found
+    hint = "; put it in quotes" if expected == "text" and isinstance(found, (bool, int, float)) else ""
+    if "true or false" in expected and isinstance(found, str) and found.lower() in ("yes", "no", "on", "off", "y", "n"):
+        hint = "; write true or false"
+    return f"must be {expected}, got {show(found)}{hint}"
+
+
+def _problem(data: Any, model: type[BaseModel], detail: ErrorDetails) -> _Problem:
+    kind, found = detail["type"], detail["input"]
+    path = _in_data(data, detail["loc"])
+    if kind == "missing":
+        return _Problem((*path, str(detail["loc"][-1])), "", found, "is required but missing", False)
+    if kind == "extra_forbidden":
+        return _Problem(path, "", found, _unknown(str(path[-1]), model, detail["loc"]), True)
+    if kind in _EXPECTED:
+        return _Problem(path, _EXPECTED[kind], found, "", False)
+    context = detail.get("ctx", {})
+    if kind == "value_error":
+        return _Problem(path, "", found, _line(str(context["error"])), False)
+    is_key = detail["loc"][-1:] == ("[key]",)
+    if kind in _SENTENCES:
+        return _Problem(path, "", found, _SENTENCES[kind].format(**context, found=show(found)), is_key)
+    return _Problem(path, "", found, f"{_line(detail['msg'])}, got {show(found)}", is_key)
+
+
+def _line(text: str) -> str:
+    return hide(" ".join(text.split()))
+
+
+def _in_data(root: Any, loc: Sequence[str | int]) -> KeyPath:
+    """The part of pydantic's loc that the user wrote: names of union branches and the like are left out."""
+    data: Any = root
+    path: list[str | int] = []
+    for step in loc:
+        inside = step in data if isinstance(data, dict) else isinstance(step, int) and isinstance(data, list)
+        if inside:
+            data = cast("Any", data)[step]
+            path.append(step)
+    return tuple(path)
+
+
+def _unknown(key: str, model: type[BaseModel], loc: Sequence[str | int]) -> str:
+    if key in _LATER:
+        return "is not available in this version"
+    known = sorted({name for known in _models_at(model, loc[:-1]) for name in _keys(known)})
+    return f"unknown key{near(key, known)}"
+
+
+def _models_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[type[BaseModel]]:
+    """The models that may stand at a loc: field names lead on, indices and keys of mappings do not."""
+    candidates = [model]
+    for step in loc:
+        fields = [
+            field
+            for candidate in candidates
+            for name, field in candidate.model_fields.items()
+            if step == (field.alias or name)
+        ]
+        found = [inner for field in fields for inner in _models_in(field.annotation, *field.metadata)]
+        candidates = found or candidates
+    return candidates
+
+
+def _models_in(*annotations: Any) -> Iterator[type[BaseModel]]:
+    for annotation in annotations:
+        if isinstance(annotation, BeforeValidator):
+            yield from _models_in(annotation.json_schema_input_type)
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            if annotation.model_config.get("extra") == "forbid":
+                yield annotation
+        else:
+            yield from _models_in(*get_args(annotation))
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
+    return (field.alias or name for name, field in model.model_fields.items())

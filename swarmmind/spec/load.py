@@ -1,0 +1,250 @@
+"""From a task file to a checked task: read, override, fill in, validate, look everything up. Nothing of it is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from swarmmind.errors import SpecError, near
+from swarmmind.spec import cards, paths, yaml12
+from swarmmind.spec.cards import Card, load_card
+from swarmmind.spec.complaints import faults
+from swarmmind.spec.interpolate import escape
+from swarmmind.spec.model import ModelSpec
+from swarmmind.spec.overrides import override
+from swarmmind.spec.parts import Part, check_code, is_code, load_part
+from swarmmind.spec.source import Fault, KeyPath, Place, Source, raise_faults, read_text, read_yaml, show
+from swarmmind.spec.task import DatasetProblem, EnvironmentProblem, PartUse, Task
+from swarmmind.spec.templates import template
+
+T = TypeVar("T")
+
+
+class LoadedTask(NamedTuple):
+    """A task whose every part was found and is well formed.
+
+    Attributes:
+        task: the values.
+        folder: the task's folder, which its paths and its own parts are relative to.
+        path: the file; `None` for a task that was given as data.
+        text: YAML that loads to the same task in the same folder, overrides and environment filled in; no secrets.
+        cards: the role cards by name.
+        topology: the topology, looked up.
+        memory: the memories, looked up, in order.
+        code: what a run would import: `package.module:Name` and `./file.py:Name`, sorted.
+        source: the data and its places.
+    """
+
+    task: Task
+    folder: Path
+    path: Path | None
+    text: str
+    cards: dict[str, Card]
+    topology: Part
+    memory: tuple[Part, ...]
+    code: list[str]
+    source: Source
+
+    def place(self, path: KeyPath, *, key: bool = False) -> str:
+        """`file:line:column` of the value (or the key) at a path, or the option that set it."""
+        return str(self.source.place(path, key=key))
+
+    def error(self, path: KeyPath, message: str, *, key: bool = False) -> SpecError:
+        """An error about a value, for the floors that know more: `place: path: message`."""
+        return self.source.error(path, message, key=key)
+
+
+def load_task(
+    path: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    allow_code: bool = False,
+    folder: Path | None = None,
+    box: Path | None = None,
+) -> LoadedTask:
+    """Load a task file.
+
+    Args:
+        path: the file.
+        overrides: `a.b.c=value`, applied in order (see `overrides`).
+        env: where `${NAME}` comes from; `None` is the environment of the process.
+        allow_code: whether a task may name Python code. Nothing is imported here in any case, so that a command
+            that only lists `code` passes true.
+        folder: what the task's paths are relative to, if not the file's folder (a task that a run stored).
+        box: the library, if not the one that is shipped.
+
+    Raises:
+        SpecError: something is wrong; one line with the first place, and how many errors follow.
+    """
+    file = Path(path)
+    environment = os.environ if env is None else env
+    source = read_yaml(read_text(file), str(file), environment)
+    if source.data is None:
+        raise SpecError("is empty; a task has at least problem, model and swarm", file=str(file), line=1, column=1)
+    for text in overrides:
+        override(source, text, environment)
+    return _load(source, folder or file.parent, file, allow_code, box)
+
+
+def load_task_data(
+    data: Mapping[str, Any], folder: Path, *, allow_code: bool = False, box: Path | None = None
+) -> LoadedTask:
+    """The same for a task given as plain data; `${NAME}` in it is left as it is.
+
+    Raises:
+        SpecError: something is wrong, or the data holds more than `None`, bools, numbers, text, lists and mappings.
+    """
+    source = Source("task")
+    source.data = _plain(data, source, ())
+    return _load(source, folder, None, allow_code, box)
+
+
+def _plain(value: Any, source: Source, path: KeyPath) -> Any:
+    if len(path) > yaml12.MAX_DEPTH:
+        raise source.error((), f"nested deeper than {yaml12.MAX_DEPTH} levels")
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise source.error(path, f"a key must be text, got {show(key)}")
+        return {key: _plain(inner, source, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner, source, (*path, index)) for index, inner in enumerate(value)]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise source.error(path, f"must be plain data (text, number, list, mapping), got {type(value).__name__}")
+
+
+def _load(source: Source, folder: Path, file: Path | None, allow_code: bool, box: Path | None) -> LoadedTask:
+    raise_faults(source.secret_faults())
+    try:
+        task = Task.model_validate(source.data)
+    except ValidationError as error:
+        raise_faults(faults(source, error, Task))
+        raise
+    finder = _Finder(task, source, folder, allow_code, box)
+    loaded_cards = finder.cards()
+    topology = finder.part("topologies", task.swarm.topology, ("swarm", "topology"))
+    memory = [finder.part("memory", use, path) for use, path in _memories(task, source)]
+    finder.others()
+    raise_faults(finder.faults)
+    for error in finder.errors:
+        raise error
+    found = [part for part in (topology, *memory) if part is not None]
+    code = {part.use for part in found if part.is_code} | finder.code
+    text = yaml12.dump(_escaped(source.data))
+    return LoadedTask(task, folder, file, text, loaded_cards, found[0], tuple(found[1:]), sorted(code), source)
+
+
+def _memories(task: Task, source: Source) -> Iterator[tuple[PartUse, KeyPath]]:
+    for index, use in enumerate(task.swarm.memory):
+        path: KeyPath = ("swarm", "memory", index)
+        yield use, path if isinstance(source.data["swarm"].get("memory"), list) else path[:-1]
+
+
+def _escaped(data: Any) -> Any:
+    if isinstance(data, str):
+        return escape(data)
+    if isinstance(data, dict):
+        return {key: _escaped(value) for key, value in data.items()}
+    return [_escaped(value) for value in data] if isinstance(data, list) else data
+
+
+class _Finder:
+    """Looks up what a valid task names, and gathers what is wrong instead of stopping at the first."""
+
+    def __init__(self, task: Task, source: Source, folder: Path, allow_code: bool, box: Path | None) -> None:
+        self._task, self._source, self._folder, self._allow_code, self._box = task, source, folder, allow_code, box
+        self.faults: list[Fault] = []  # in the task
+        self.errors: list[SpecError] = []  # in another file, or without a place
+        self.code: set[str] = set()
+
+    def cards(self) -> dict[str, Card]:
+        found: dict[str, Card] = {}
+        for index, group in enumerate(self._task.swarm.groups):
+            in_list = isinstance(self._task.swarm.agents, list)
+            path: KeyPath = ("swarm", "agents", index if in_list else group.card)
+            at: KeyPath = (*path, "card") if in_list else path
+            card = found.get(group.card) or self._try(
+                lambda name=group.card: load_card(name, self._folder, box=self._box), at, key=not in_list
+            )
+            if card is None:
+                continue
+            found[group.card] = card
+            self._model(group.model, self._source, (*path, "model"))
+            self._model(card.model, card.source, ("model",))
+            self.errors += card.body.missing({*cards.GIVEN, *card.parameters, *group.parameters})
+        return found
+
+    def part(self, kind: Any, use: PartUse, path: KeyPath) -> Part | None:
+        at: KeyPath = (*path, "use") if (*path, "use") in self._source.values else path
+        return self._try(lambda: load_part(kind, use, self._folder, self._allow_code, box=self._box), at)
+
+    def others(self) -> None:
+        """The problem, the scorer and the cache."""
+        problem = self._task.problem
+        if isinstance(problem, DatasetProblem):
+            self._check(lambda: paths.existing_file(self._folder, problem.dataset), ("problem", "dataset"))
+        elif isinstance(problem, EnvironmentProblem):
+            self._code(problem.environment, ("problem", "environment"))
+        elif self._task.inputs:
+            self._problem_text(problem)
+        if self._task.score is not None:
+            self._code(self._task.score.use, ("score", "use"))
+        cache = self._task.cache
+        if isinstance(cache, str):
+            self._check(lambda: paths.inside(self._folder, cache), ("cache",))
+
+    def _problem_text(self, text: str) -> None:
+        path: KeyPath = ("problem",)
+        try:
+            parsed = template(text, Place())
+        except SpecError as error:
+            self.faults.append(self._source.fault(path, str(error)))
+            return
+        for error in parsed.missing(self._task.inputs):
+            self.faults.append(self._source.fault(path, f"{error} (from 'inputs')"))
+
+    def _code(self, use: str, path: KeyPath) -> None:
+        if not is_code(use):
+            return
+        self.code.add(use)
+        self._check(lambda: check_code(use, self._folder), path)
+        if not self._allow_code:
+            self.faults.append(
+                self._source.fault(path, f"would run code {show(use)}; pass --allow-code if you trust it")
+            )
+
+    def _model(self, name: str | None, source: Source, path: KeyPath) -> None:
+        if name is None or name in self._task.models:
+            return
+        try:
+            ModelSpec(name=name)
+        except ValidationError:
+            known = list(self._task.models)
+            hint = near(name, known) if known else "; 'models' is empty"
+            message = f"neither a name from 'models' nor provider/model: {show(name)}{hint}"
+            if source is self._source:
+                self.faults.append(source.fault(path, message))
+            else:
+                self.errors.append(source.error(path, message))
+
+    def _check(self, action: Callable[[], object], path: KeyPath) -> None:
+        try:
+            action()
+        except ValueError as error:
+            self.faults.append(self._source.fault(path, str(error)))
+
+    def _try(self, action: Callable[[], T], path: KeyPath, *, key: bool = False) -> T | None:
+        try:
+            return action()
+        except SpecError as error:
+            if error.file:
+                self.errors.append(error)
+            else:
+                self.faults.append(self._source.fault(path, str(error), key=key))
+            return None

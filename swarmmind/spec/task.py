@@ -1,0 +1,239 @@
+"""The task file (design, section 6) as values: what a run is, before anything is looked up or run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from swarmmind.effects import Limits
+from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
+from swarmmind.spec.values import Name, Open, Parameter, Scalar, Strict, TokenCount
+
+Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class ProblemFields(Strict):
+    """Which columns of a data set hold what."""
+
+    problem: str = Field(default="problem", min_length=1, description="The column with the problem's text.")
+    target: str = Field(
+        default="target", min_length=1, description="The column with the target, if the task is scored."
+    )
+
+
+class DatasetProblem(Strict):
+    """Problems from a file, one JSON object a line."""
+
+    dataset: str = Field(description="A .jsonl file in the task's folder.")
+    fields: ProblemFields = Field(default=ProblemFields(), description="Which columns hold what.")
+    limit: int | None = Field(default=None, ge=1, description="Use the first so many problems only.")
+
+    @field_validator("dataset")
+    @classmethod
+    def _is_jsonl(cls, path: str) -> str:
+        if not path.endswith(".jsonl"):
+            raise ValueError(f"must be a .jsonl file, got {path[:60]!r}")
+        return path
+
+
+class EnvironmentProblem(Open):
+    """A world to act in; further keys are its parameters."""
+
+    environment: str = Field(min_length=1, description="The environment's name, e.g. swarmbench/foraging.")
+
+
+def _problem_kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<text>"
+    if isinstance(value, DatasetProblem) or (isinstance(value, dict) and "dataset" in value):
+        return "<dataset>"
+    if isinstance(value, EnvironmentProblem) or (isinstance(value, dict) and "environment" in value):
+        return "<environment>"
+    return None
+
+
+Problem: TypeAlias = Annotated[
+    Annotated[Annotated[str, Field(min_length=1)], Tag("<text>")]
+    | Annotated[DatasetProblem, Tag("<dataset>")]
+    | Annotated[EnvironmentProblem, Tag("<environment>")],
+    Discriminator(
+        _problem_kind,
+        custom_error_type="shape",
+        custom_error_message="must be text, {dataset: file.jsonl} or {environment: name}",
+    ),
+]
+
+
+class PartUse(Open):
+    """A part of the library (or the user's own code) and its parameters."""
+
+    use: str = Field(min_length=1, description="A part's name, package.module:Name, or ./file.py:Name.")
+
+
+def _part(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"use": value}
+    if not isinstance(value, (dict, PartUse)):
+        raise ValueError("must be a part's name, or a mapping with 'use'")
+    return value
+
+
+PartField: TypeAlias = Annotated[PartUse, BeforeValidator(_part, json_schema_input_type=str | PartUse)]
+"""A `PartUse`; a text stands for `{use: text}`."""
+
+
+def _parts(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+class Group(Strict):
+    """Agents that share a role card; each draws its own parameters."""
+
+    card: Name = Field(description="The role card's name.")
+    count: Count = Field(default=1, description="How many of them.")
+    id: Name | None = Field(default=None, description="What their ids begin with; the card's name if left out.")
+    model: str | None = Field(default=None, min_length=1, description="A name from `models`, or provider/model.")
+    sampling: SamplingSpec = Field(default=SamplingSpec(), description="Overrides the task's sampling.")
+    parameters: dict[Name, Parameter] = Field(
+        default={}, description="Values, or distributions drawn from once per agent."
+    )
+
+
+class QuorumPolicy(Strict):
+    """Go on when a share of the agents has answered."""
+
+    quorum: float = Field(gt=0, le=1, description="The share that must have answered, e.g. 0.9.")
+
+
+def _agents_kind(value: Any) -> str | None:
+    return {dict: "<counts>", list: "<groups>"}.get(type(value))
+
+
+def _failure_kind(value: Any) -> str | None:
+    return "<quorum>" if isinstance(value, (dict, QuorumPolicy)) else "<word>" if isinstance(value, str) else None
+
+
+Agents: TypeAlias = Annotated[
+    Annotated[dict[Name, Count], Field(min_length=1), Tag("<counts>")]
+    | Annotated[list[Group], Field(min_length=1), Tag("<groups>")],
+    Discriminator(
+        _agents_kind,
+        custom_error_type="shape",
+        custom_error_message="must be a mapping of role card to count, or a list of groups",
+    ),
+]
+OnFailure: TypeAlias = Annotated[
+    Annotated[Literal["fail", "skip"], Tag("<word>")] | Annotated[QuorumPolicy, Tag("<quorum>")],
+    Discriminator(
+        _failure_kind, custom_error_type="shape", custom_error_message="must be fail, skip or {quorum: share}"
+    ),
+]
+
+
+class Swarm(Strict):
+    """Who takes part, who hears whom, and what they remember."""
+
+    agents: Agents = Field(description="Role cards with counts, or a list of groups with parameters.")
+    topology: PartField = Field(description="Who hears whom and when.")
+    memory: Annotated[
+        list[PartField],
+        BeforeValidator(_parts, json_schema_input_type=str | PartUse | list[str | PartUse]),
+    ] = Field(default=[PartUse(use="none")], description="What is remembered: a part, or a list of parts.")
+    on_failure: OnFailure = Field(
+        default="skip", description="What an agent's failure does to the round it happens in."
+    )
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """`agents` as groups, in the order of the file."""
+        if isinstance(self.agents, dict):
+            return tuple(Group(card=card, count=count) for card, count in self.agents.items())
+        return tuple(self.agents)
+
+    @property
+    def size(self) -> int:
+        """How many agents there are."""
+        return sum(group.count for group in self.groups)
+
+
+class Score(Open):
+    """How an output is judged; further keys are the scorer's parameters."""
+
+    use: str = Field(min_length=1, description="The scorer's name, e.g. exact.")
+    target: Any = Field(default=None, description="What is right; a data set brings its own.")
+
+
+class Budget(Strict):
+    """Walls the run stops at; what is left out is no wall. `minutes` and `seconds` add up."""
+
+    calls: int | None = Field(default=None, ge=1, description="Most model calls, failed ones included.")
+    tokens: TokenCount | None = Field(
+        default=None, description="Most tokens, read and written; 500k and 2M are numbers too."
+    )
+    usd: float | None = Field(default=None, gt=0, description="Most money, by the run's prices.")
+    minutes: float | None = Field(default=None, gt=0, description="Longest time on the run's clock, in minutes.")
+    seconds: float | None = Field(default=None, gt=0, description="Longest time on the run's clock, in seconds.")
+
+    def limits(self) -> Limits:
+        """The same as the runtime takes it."""
+        timed = self.minutes is not None or self.seconds is not None
+        seconds = (self.minutes or 0.0) * 60 + (self.seconds or 0.0) if timed else None
+        return Limits(self.calls, self.tokens, self.usd, seconds)
+
+
+class Price(Strict):
+    """What a model costs, in USD per million tokens."""
+
+    prompt_usd_per_million: float = Field(ge=0, description="Tokens read.")
+    cached_usd_per_million: float | None = Field(
+        default=None, ge=0, description="Tokens read from the cache; as read if left out."
+    )
+    completion_usd_per_million: float = Field(ge=0, description="Tokens written.")
+
+
+class Task(Strict):
+    """One run, described."""
+
+    format: Literal["swarmmind/v1"] = Field(
+        default="swarmmind/v1", alias="schema", description="The version of this format."
+    )
+    name: str | None = Field(default=None, min_length=1, max_length=100, description="What the run is called.")
+    description: str | None = Field(default=None, description="What it is for.")
+    problem: Problem = Field(description="The problem: text, {dataset: file.jsonl} or {environment: name}.")
+    inputs: dict[Name, Scalar] = Field(
+        default={}, description="Values `problem` may refer to as {{ name }}, with defaults."
+    )
+    model: ModelField = Field(description="The model of every agent that names no other.")
+    models: dict[Name, ModelField] = Field(
+        default={}, description="Further models, by the name that groups and cards use."
+    )
+    swarm: Swarm = Field(description="The population and how it works together.")
+    score: Score | None = Field(default=None, description="How the output is judged.")
+    budget: Budget = Field(default=Budget(), description="Walls the run stops at.")
+    prices: dict[str, Price] = Field(
+        default={}, description="Prices by model name, for models the built-in table lacks."
+    )
+    seed: int = Field(default=0, description="The master seed: equal seeds and equal replies give equal runs.")
+    cache: bool | Annotated[str, Field(min_length=1)] = Field(
+        default=False, description="Reuse answers of earlier runs: true, or a file in the task's folder."
+    )
+    sampling: SamplingSpec = Field(
+        SamplingSpec(), description="Sampling of every agent, unless card or group say otherwise."
+    )
+
+    def model_named(self, name: str | None) -> ModelSpec:
+        """The model a group or card means: from `models`, else by provider/model, else the task's own.
+
+        Raises:
+            ValueError: it is neither; the message says what is known.
+        """
+        if name is None:
+            return self.model
+        return self.models[name] if name in self.models else ModelSpec(name=name)
+
+    @model_validator(mode="after")
+    def _inputs_need_text(self) -> Task:
+        if self.inputs and not isinstance(self.problem, str):
+            raise ValueError("'inputs' fill a problem that is text; this one is a data set or an environment")
+        return self
