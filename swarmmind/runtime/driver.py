@@ -386,6 +386,7 @@ class Driver:
         if isinstance(effect, Ask):
             self.meter.replayed += 1
             flight.frame.purse.charge(Cost.of(cast("Reply", result).usage))
+        flight.replaying = True
         if not isinstance(effect, Sleep):
             self._handler(effect).replayed(effect, flight, result)
         self.finish(flight, result, keep=False)

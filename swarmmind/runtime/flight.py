@@ -27,6 +27,7 @@ class Flight:
         earlier: paid replies of an interrupted run that did not settle this ask, oldest first.
         scope: cancels the task that works on it.
         child: the frame that answers it, if a program does.
+        replaying: its result came from the journal and is paid for.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class Flight:
         "key",
         "over",
         "queued_seconds",
+        "replaying",
         "request",
         "scope",
         "started",
@@ -55,7 +57,7 @@ class Flight:
         self.callbacks: list[Callable[[], None]] = []
         self.scope: anyio.CancelScope | None = None
         self.child: Frame | None = None
-        self.over = False
+        self.over = self.replaying = False
         self.queued_seconds = 0.0
         self.started = driver.clock.now()
         seconds = getattr(effect, "deadline_seconds", None)
@@ -65,9 +67,9 @@ class Flight:
         """The start of a random stream that belongs to this effect alone."""
         return self._driver.streams.rng(f"{self.key}:{name}")
 
-    def seed(self) -> int:
-        """The seed that a server gets for this effect, in [0, 2**63)."""
-        return self._driver.streams.derive(self.key)
+    def seed(self, number: int = 0) -> int:
+        """The seed that a server gets for the number-th request of this effect, in [0, 2**63)."""
+        return self._driver.streams.derive(f"{self.key}#{number}" if number else self.key)
 
     def now(self) -> float:
         """The run's clock, in seconds."""
@@ -83,15 +85,17 @@ class Flight:
 
     def try_reserve(self, worst: Usage) -> bool:
         """See `ports.Call.try_reserve`."""
-        return self.frame.purse.try_reserve(Cost.of(worst))
+        return self.replaying or self.frame.purse.try_reserve(Cost.of(worst))
 
     async def reserve(self, worst: Usage) -> None:
         """See `ports.Call.reserve`."""
-        await self.frame.purse.reserve(Cost.of(worst))
+        if not self.replaying:
+            await self.frame.purse.reserve(Cost.of(worst))
 
     def settle(self, worst: Usage, actual: Usage) -> None:
         """See `ports.Call.settle`."""
-        self.frame.purse.settle(Cost.of(worst), Cost.of(actual, worst))
+        if not self.replaying:
+            self.frame.purse.settle(Cost.of(worst), Cost.of(actual, worst))
 
     def after_kept(self, callback: Callable[[], None]) -> None:
         """See `ports.Call.after_kept`."""

@@ -1,0 +1,36 @@
+"""Who hears whom and when: one short generator per file, and the number of calls it will make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from swarmmind.effects import Program
+from swarmmind.topologies.debate import debate, debate_calls
+from swarmmind.topologies.society import Policy, Question, Society
+from swarmmind.topologies.solo import solo, solo_calls
+from swarmmind.topologies.vote import vote, vote_calls
+from swarmmind.topologies.world import world, world_calls
+
+
+class Topology(NamedTuple):
+    """A coordination with its price.
+
+    Attributes:
+        program: `(ctx, society, **parameters)` to the generator.
+        calls: `(society, **parameters)` to the number of calls of a run without failures; `None` if nobody knows.
+    """
+
+    program: Callable[..., Program]
+    calls: Callable[..., int] | None = None
+
+
+TOPOLOGIES: dict[str, Topology] = {
+    "debate": Topology(debate, debate_calls),
+    "solo": Topology(solo, solo_calls),
+    "vote": Topology(vote, vote_calls),
+    "world": Topology(world, world_calls),
+}
+"""The short names that a topology part's `use:` may give."""
+
+__all__ = ["TOPOLOGIES", "Policy", "Question", "Society", "Topology"]

@@ -1,0 +1,90 @@
+"""What every topology is given: who takes part, what is asked, and what a failure means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from swarmmind.agents.answers import ASK_FOR_ANSWER, Reader, final_text
+from swarmmind.effects import TEXT, Agent, Choice, Message, Output, Reply
+from swarmmind.errors import Failed
+from swarmmind.ports import Environment, Memory
+
+
+class Question(NamedTuple):
+    """One problem.
+
+    Attributes:
+        text: what the agents are told.
+        output: what they answer with.
+        read: finds the answer in an output, in a form that equal answers share.
+    """
+
+    text: str
+    output: Output = TEXT
+    read: Reader = final_text
+
+    def prompt(self) -> Message:
+        """The problem as a message; free text is asked to end with a marked answer."""
+        ask = "" if self.output != TEXT else f"\n\n{ASK_FOR_ANSWER}"
+        return Message("user", self.text + ask)
+
+    def answer(self, reply: Reply) -> Hashable | None:
+        """The answer in a reply; `None` if it failed or holds none."""
+        if reply.failure is not None:
+            return None
+        return reply.value if isinstance(self.output, Choice) else self.read(reply.value)
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """What an agent's failure does to the step it happens in.
+
+    Attributes:
+        kind: `skip` goes on with those that answered; `fail` ends the program; `quorum` goes on if enough answered.
+        share: of the agents asked, for `quorum`.
+    """
+
+    kind: Literal["skip", "fail", "quorum"] = "skip"
+    share: float = 1.0
+
+    def check(self, replies: Sequence[Reply]) -> None:
+        """Decide over one step's replies.
+
+        Raises:
+            Failed: under `fail` any failure, under `quorum` too few answers, under `skip` none at all.
+        """
+        answered = sum(reply.failure is None for reply in replies)
+        needed = {"skip": 1, "fail": len(replies), "quorum": math.ceil(self.share * len(replies) - 1e-9)}[self.kind]
+        if answered < min(needed, len(replies)):
+            first = next(reply.failure for reply in replies if reply.failure is not None)
+            raise Failed(
+                f"{answered} of {len(replies)} agents answered and the policy {self.kind!r} needs {needed}; "
+                f"the first failure: {first.kind}: {first.message}"
+            )
+
+
+class Society(NamedTuple):
+    """A population with its task.
+
+    Attributes:
+        agents: at least one, in the order of the task file.
+        question: the problem, unless there is a world.
+        environment: the world, if there is one.
+        memory: what the agents remember.
+        policy: what a failure does.
+        seed: of the world.
+    """
+
+    agents: Sequence[Agent]
+    memory: Memory
+    question: Question = Question("")
+    environment: Environment | None = None
+    policy: Policy = Policy()
+    seed: int = 0
+
+    def system(self, agent: Agent) -> tuple[Message, ...]:
+        """The agent's instructions as the head of a prompt; equal roles share it byte for byte."""
+        return (Message("system", agent.instructions),) if agent.instructions else ()

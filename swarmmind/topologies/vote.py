@@ -1,0 +1,59 @@
+"""Self-consistency (Wang et al. 2022): independent samples, then the most frequent answer, counted in code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swarmmind.agents.answers import plurality
+from swarmmind.effects import Ask, Program, Record, Reply
+from swarmmind.errors import Stop
+from swarmmind.ports import Context
+from swarmmind.topologies.society import Question, Society
+
+
+def vote(ctx: Context, society: Society, samples: int = 5) -> Program:
+    """Ask for independent answers and return a reply that holds the most frequent one.
+
+    Args:
+        ctx: the program's place.
+        society: its agents are asked in turn, the first one again after the last.
+        samples: how many answers; at least 1. With a population of more than one, each agent gives
+            at least one.
+
+    Raises:
+        Failed: too few agents answered (see `Policy`).
+    """
+    question = society.question
+    count = max(samples, len(society.agents))
+    voters = [society.agents[i % len(society.agents)] for i in range(count)]
+    try:
+        replies = yield [Ask(a, (*society.system(a), question.prompt()), question.output) for a in voters]
+    except Stop as stop:
+        replies = stop.results
+    society.policy.check(replies)
+    yield [Record("votes", tally(question, replies))]
+    return elected(question, replies)
+
+
+def vote_calls(society: Society, samples: int = 5) -> int:
+    """Calls of a run in which every answer is readable at once."""
+    return max(samples, len(society.agents))
+
+
+def elected(question: Question, replies: Sequence[Reply]) -> str | None:
+    """What the first agent with the most frequent answer said; the first reply's value if no answer was found."""
+    winner = plurality(question.answer(reply) for reply in replies)
+    for reply in replies:
+        if reply.ok and (winner is None or question.answer(reply) == winner):
+            return reply.value
+    return None
+
+
+def tally(question: Question, replies: Sequence[Reply]) -> dict[str, int]:
+    """How many replies gave each answer."""
+    counts: dict[str, int] = {}
+    for reply in replies:
+        answer = question.answer(reply)
+        if answer is not None:
+            counts[str(answer)] = counts.get(str(answer), 0) + 1
+    return counts
