@@ -1,0 +1,1 @@
+"""Worlds, suites and statistics: what a swarm is measured on and how."""
