@@ -21,7 +21,7 @@ from swarmmind.errors import SpecError
 from swarmmind.spec import library, secrets
 from swarmmind.spec.complaints import faults
 from swarmmind.spec.model import SamplingSpec
-from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml
+from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml, show_file
 from swarmmind.spec.templates import Template, template
 from swarmmind.spec.values import Name, Parameter, Strict
 
@@ -107,9 +107,9 @@ def read_card(path: Path) -> Card:
     match = _FRONT.match(text)
     if match is None:
         message = "a role card begins with front matter: a line ---, name and description, a line ---"
-        raise SpecError(message, file=str(path), line=1, column=1)
-    source = read_yaml("\n" + match[1], str(path))  # the blank line stands for the first ---, so that lines agree
-    place = Place(str(path), text.count("\n", 0, match.end()) + 1, 1)
+        raise SpecError(message, file=show_file(path), line=1, column=1)
+    source = read_yaml("\n" + match[1], show_file(path))  # the blank line stands for the first ---, so that lines agree
+    place = Place(show_file(path), text.count("\n", 0, match.end()) + 1, 1)
     front = _front(source)
     if front.name != path.stem:
         raise source.error(("name",), f"must be {path.stem!r} like the file, got {front.name!r}")

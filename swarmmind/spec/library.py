@@ -17,6 +17,7 @@ from swarmmind.spec.source import show
 PartKind: TypeAlias = Literal["agents", "topologies", "memory", "evals"]
 
 KINDS: tuple[PartKind, ...] = get_args(PartKind)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _SINGULAR = {"agents": "role card", "topologies": "topology", "memory": "memory", "evals": "eval"}
 
 
@@ -43,7 +44,7 @@ def find(kind: PartKind, name: str, folder: Path | None = None, *, box: Path | N
         SpecError: the name is malformed or unknown; it names both folders that were tried, and near names.
     """
     what = _SINGULAR[kind]
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is None:
+    if _NAME.fullmatch(name) is None:
         raise SpecError(f"{show(name)} is no name of a {what}: letters, digits, '_', '-' and '.' only")
     tried = _folders(kind, folder, box)
     for home in tried:
@@ -59,7 +60,7 @@ def names(kind: PartKind, folder: Path | None = None, *, box: Path | None = None
     found: dict[str, Path] = {}
     for home in reversed(_folders(kind, folder, box)):
         for path in home.glob(f"*{_suffix(kind)}"):
-            if path.name != "README.md" and path.is_file():
+            if _NAME.fullmatch(path.stem) and path.name != "README.md" and path.is_file():
                 found[path.stem] = path
     return dict(sorted(found.items()))
 

@@ -17,9 +17,10 @@ from swarmmind.spec.interpolate import escape
 from swarmmind.spec.model import ModelSpec
 from swarmmind.spec.overrides import override
 from swarmmind.spec.parts import Part, check_code, is_code, load_part
-from swarmmind.spec.source import Fault, KeyPath, Place, Source, raise_faults, read_text, read_yaml, show
+from swarmmind.spec.source import Fault, KeyPath, Place, Source, raise_faults, read_text, read_yaml, show, show_file
 from swarmmind.spec.task import DatasetProblem, EnvironmentProblem, PartUse, Task
 from swarmmind.spec.templates import template
+from swarmmind.spec.values import Scalar
 
 T = TypeVar("T")
 
@@ -53,6 +54,25 @@ class LoadedTask(NamedTuple):
         """`file:line:column` of the value (or the key) at a path, or the option that set it."""
         return str(self.source.place(path, key=key))
 
+    def question(self, inputs: Mapping[str, Scalar] | None = None) -> str:
+        """The problem's text, `inputs` and the defaults of those left out filled in.
+
+        Args:
+            inputs: values of inputs that the task declares.
+
+        Raises:
+            SpecError: an input is unknown, or the problem is a data set or an environment.
+        """
+        declared, problem = self.task.inputs, self.task.problem
+        for name in inputs or {}:
+            if name not in declared:
+                raise SpecError(f"unknown input {show(name)}{near(name, list(declared)) or '; the task declares none'}")
+        if not isinstance(problem, str):
+            raise self.error(("problem",), "is a data set or an environment, not a text")
+        if not declared:
+            return problem
+        return template(problem, self.source.place(("problem",))).render({**declared, **(inputs or {})})
+
     def error(self, path: KeyPath, message: str, *, key: bool = False) -> SpecError:
         """An error about a value, for the floors that know more: `place: path: message`."""
         return self.source.error(path, message, key=key)
@@ -82,10 +102,11 @@ def load_task(
         SpecError: something is wrong; one line with the first place, and how many errors follow.
     """
     file = Path(path)
+    name = show_file(file)
     environment = os.environ if env is None else env
-    source = read_yaml(read_text(file), str(file), environment)
+    source = read_yaml(read_text(file), name, environment)
     if source.data is None:
-        raise SpecError("is empty; a task has at least problem, model and swarm", file=str(file), line=1, column=1)
+        raise SpecError("is empty; a task has at least problem, model and swarm", file=name, line=1, column=1)
     for text in overrides:
         override(source, text, environment)
     return _load(source, folder or file.parent, file, allow_code, box)
@@ -181,8 +202,14 @@ class _Finder:
         return found
 
     def part(self, kind: Any, use: PartUse, path: KeyPath) -> Part | None:
-        at: KeyPath = (*path, "use") if (*path, "use") in self._source.values else path
-        return self._try(lambda: load_part(kind, use, self._folder, self._allow_code, box=self._box), at)
+        in_mapping = (*path, "use") in self._source.values
+        at: KeyPath = (*path, "use") if in_mapping else path
+        part = self._try(lambda: load_part(kind, use, self._folder, self._allow_code, box=self._box), at)
+        if part is None:
+            return None
+        return part._replace(
+            places={**part.places, **{name: self._source.place((*path, name)) for name in use.parameters}}
+        )
 
     def others(self) -> None:
         """The problem, the scorer and the cache."""
@@ -193,6 +220,9 @@ class _Finder:
             self._code(problem.environment, ("problem", "environment"))
         elif self._task.inputs:
             self._problem_text(problem)
+        if self._task.inputs and not isinstance(problem, str):
+            message = "fill a problem that is text; this one is a data set or an environment"
+            self.faults.append(self._source.fault(("inputs",), message, key=True))
         if self._task.score is not None:
             self._code(self._task.score.use, ("score", "use"))
         cache = self._task.cache

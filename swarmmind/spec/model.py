@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from swarmmind import effects
 from swarmmind.errors import near
+from swarmmind.spec.source import show
 from swarmmind.spec.values import Distribution, Strict
 
 Provider: TypeAlias = Literal["openai", "vllm", "scripted", "builtin"]
@@ -152,7 +153,7 @@ def normal_name(name: str) -> str:
     provider, rest = (match[0] if match else ""), name[len(match[0]) + 1 if match else 0 :]
     if provider not in PROVIDERS:
         raise ValueError(
-            f"unknown provider {provider[:40]!r}{near(provider, PROVIDERS)}; "
+            f"unknown provider {show(provider)}{near(provider, PROVIDERS)}; "
             "write provider/model, e.g. 'vllm/Qwen/Qwen3-8B'"
         )
     if not rest and provider != "scripted":
@@ -167,7 +168,7 @@ def _model(value: Any) -> Any:
     if isinstance(value, str):
         return {"name": value}
     if not isinstance(value, (dict, ModelSpec)):
-        raise ValueError("must be a model such as 'vllm/Qwen/Qwen3-8B', or a mapping with its name")
+        raise ValueError(f"must be a model such as 'vllm/Qwen/Qwen3-8B', or a mapping with its name, got {show(value)}")
     return value
 
 

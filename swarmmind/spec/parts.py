@@ -25,7 +25,7 @@ from swarmmind.errors import SpecError, near
 from swarmmind.spec import library, paths
 from swarmmind.spec.complaints import faults
 from swarmmind.spec.library import PartKind
-from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml, show
+from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml, show, show_file, show_key
 from swarmmind.spec.task import PartUse
 from swarmmind.spec.values import Open
 
@@ -48,7 +48,7 @@ class Part(NamedTuple):
         use: its code: a short name, or a path as `load_code` takes it.
         parameters: the file's, replaced by the task's.
         path: the file; `None` if the task named code directly.
-        places: where each parameter of the file stands.
+        places: where the value of each parameter stands.
     """
 
     name: str
@@ -62,10 +62,15 @@ class Part(NamedTuple):
         """Whether it is somebody's Python, which needs `--allow-code`."""
         return is_code(self.use)
 
+    def error(self, parameter: str, message: str) -> SpecError:
+        """An error about a parameter, for the floors that know what it may be: `place: parameter: message`."""
+        place = self.places.get(parameter, Place())
+        return SpecError(f"{show_key(parameter)}: {message}", file=place.file, line=place.line, column=place.column)
+
 
 def is_code(use: str) -> bool:
     """Whether a `use` names Python code rather than a short name."""
-    return ":" in use or use.startswith(("./", ".\\", "/")) or use.endswith(".py")
+    return ":" in use or use.startswith((".", "/")) or use.endswith(".py")
 
 
 def check_code(use: str, folder: Path | None) -> None:
@@ -79,7 +84,7 @@ def check_code(use: str, folder: Path | None) -> None:
         if folder is None:
             raise ValueError(f"{show(use)} needs a task's folder to be relative to")
         paths.existing_file(folder, in_file[1])
-    elif use.startswith(("/", "../")) or ".py" in use.partition(":")[0][-3:]:
+    elif "/" in use or use.partition(":")[0].endswith(".py"):
         raise ValueError(f"code must be ./file.py:Name in the task's folder, or package.module:Name, got {show(use)}")
     elif _DOTTED.fullmatch(use) is None:
         raise ValueError(f"code must be package.module:Name or ./file.py:Name, got {show(use)}")
@@ -108,7 +113,7 @@ def load_part(
         path = library.find(kind, wanted.use, folder, box=box)
         source = _read_part(path)
         file = PartFile.model_validate(source.data)
-        places = {name: source.place((name,), key=True) for name in file.parameters}
+        places = {name: source.place((name,)) for name in file.parameters}
         part = Part(wanted.use, file.use, {**file.parameters, **wanted.parameters}, path, places)
         where = source.place(("use",))
     if part.is_code:
@@ -117,7 +122,7 @@ def load_part(
 
 
 def _read_part(path: Path) -> Source:
-    source = read_yaml(read_text(path), str(path))
+    source = read_yaml(read_text(path), show_file(path))
     raise_faults(source.secret_faults())
     try:
         PartFile.model_validate(source.data)
@@ -147,7 +152,7 @@ def load_code(use: str, folder: Path | None = None, allow_code: bool = False) ->
     target, _, name = use.rpartition(":")
     try:
         module = _module_from(folder / target, use) if folder and target.startswith("./") else _module(target)
-    except Exception as error:  # whatever a stranger's module raises while it is imported
+    except (Exception, SystemExit) as error:  # whatever a stranger's module raises while it is imported
         if isinstance(error, ModuleNotFoundError) and error.name and (target + ".").startswith(error.name + "."):
             raise SpecError(f"no module named {error.name!r} (wanted by {show(use)})") from error
         reason = " ".join(f"{type(error).__name__}: {error}".split())

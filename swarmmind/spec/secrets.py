@@ -20,7 +20,7 @@ _VALUES = re.compile(
     r"|(?<![A-Za-z0-9])xox[abprs]-[A-Za-z0-9-]{8,}"  # Slack
     r"|\bBearer\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{8,}"  # a header
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\b[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@",  # https://user:password@host
+    r"|\b[a-z][a-z0-9+.-]{0,20}://[^/\s:@]*:[^/\s@]+@",  # https://user:password@host
 )
 _ENVIRONMENT = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 

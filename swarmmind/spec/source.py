@@ -105,9 +105,13 @@ def show(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "a list"
     text = repr(secrets.hide(value) if isinstance(value, str) else value)
-    if not text.isprintable():  # pragma: no cover - repr escapes what is not printable
-        text = ascii(text)
     return text if len(text) <= 60 else f"{text[:40]}... ({len(text):,} characters)"
+
+
+def show_file(path: Path) -> str:
+    """A file's name as it may be printed: one line."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
 
 
 def read_text(path: Path) -> str:
@@ -116,24 +120,25 @@ def read_text(path: Path) -> str:
     Raises:
         SpecError: it is missing, a folder, unreadable, too big or not UTF-8.
     """
+    name = show_file(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise SpecError("no such file", file=str(path)) from None
+        raise SpecError("no such file", file=name) from None
     except IsADirectoryError:
-        raise SpecError("is a folder, not a file", file=str(path)) from None
+        raise SpecError("is a folder, not a file", file=name) from None
     except (OSError, ValueError) as error:
-        raise SpecError(f"cannot be read: {getattr(error, 'strerror', None) or error}", file=str(path)) from error
+        raise SpecError(f"cannot be read: {getattr(error, 'strerror', None) or error}", file=name) from error
     if len(raw) > MAX_BYTES:
-        raise SpecError(f"is larger than {MAX_BYTES // 1024:,} KiB; move data to a file of its own", file=str(path))
+        raise SpecError(f"is larger than {MAX_BYTES // 1024:,} KiB; move data to a file of its own", file=name)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8", "replace")
-        line, column = _position(before, len(before))
+        line, column = position(before, len(before))
         message = f"is not UTF-8 text (byte 0x{raw[error.start]:02x})"
-        raise SpecError(message, file=str(path), line=line, column=column) from None
+        raise SpecError(message, file=name, line=line, column=column) from None
 
 
 def read_yaml(text: str, name: str, environment: Mapping[str, str] | None = None) -> Source:
@@ -156,7 +161,7 @@ def read_yaml(text: str, name: str, environment: Mapping[str, str] | None = None
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise SpecError(_explain(error), file=name, line=line, column=column) from None
     except yaml.reader.ReaderError as error:
-        line, column = _position(text, error.position)
+        line, column = position(text, error.position)
         message = f"holds a character that text may not hold (U+{ord(text[error.position]):04X})"
         raise SpecError(message, file=name, line=line, column=column) from None
     except (ValueError, OverflowError):
@@ -166,7 +171,8 @@ def read_yaml(text: str, name: str, environment: Mapping[str, str] | None = None
     return source
 
 
-def _position(text: str, index: int) -> tuple[int, int]:
+def position(text: str, index: int) -> tuple[int, int]:
+    """Line and column, from 1, of a character of a text."""
     return text.count("\n", 0, index) + 1, index - (text.rfind("\n", 0, index) + 1) + 1
 
 

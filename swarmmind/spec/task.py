@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from swarmmind.effects import Limits
 from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
+from swarmmind.spec.source import show
 from swarmmind.spec.values import Name, Open, Parameter, Scalar, Strict, TokenCount
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -33,7 +34,7 @@ class DatasetProblem(Strict):
     @classmethod
     def _is_jsonl(cls, path: str) -> str:
         if not path.endswith(".jsonl"):
-            raise ValueError(f"must be a .jsonl file, got {path[:60]!r}")
+            raise ValueError(f"must be a .jsonl file, got {show(path)}")
         return path
 
 
@@ -75,7 +76,7 @@ def _part(value: Any) -> Any:
     if isinstance(value, str):
         return {"use": value}
     if not isinstance(value, (dict, PartUse)):
-        raise ValueError("must be a part's name, or a mapping with 'use'")
+        raise ValueError(f"must be a name, or a mapping with 'use', got {show(value)}")
     return value
 
 
@@ -164,6 +165,14 @@ class Score(Open):
     target: Any = Field(default=None, description="What is right; a data set brings its own.")
 
 
+def _score(value: Any) -> Any:
+    return value if isinstance(value, Score) else _part(value)
+
+
+ScoreField: TypeAlias = Annotated[Score, BeforeValidator(_score, json_schema_input_type=str | Score)]
+"""A `Score`; a text stands for `{use: text}`."""
+
+
 class Budget(Strict):
     """Walls the run stops at; what is left out is no wall. `minutes` and `seconds` add up."""
 
@@ -198,7 +207,7 @@ class Task(Strict):
     format: Literal["swarmmind/v1"] = Field(
         default="swarmmind/v1", alias="schema", description="The version of this format."
     )
-    name: str | None = Field(default=None, min_length=1, max_length=100, description="What the run is called.")
+    name: Name | None = Field(default=None, description="What the run is called.")
     description: str | None = Field(default=None, description="What it is for.")
     problem: Problem = Field(description="The problem: text, {dataset: file.jsonl} or {environment: name}.")
     inputs: dict[Name, Scalar] = Field(
@@ -209,7 +218,7 @@ class Task(Strict):
         default={}, description="Further models, by the name that groups and cards use."
     )
     swarm: Swarm = Field(description="The population and how it works together.")
-    score: Score | None = Field(default=None, description="How the output is judged.")
+    score: ScoreField | None = Field(default=None, description="How the output is judged.")
     budget: Budget = Field(default=Budget(), description="Walls the run stops at.")
     prices: dict[str, Price] = Field(
         default={}, description="Prices by model name, for models the built-in table lacks."
@@ -231,9 +240,3 @@ class Task(Strict):
         if name is None:
             return self.model
         return self.models[name] if name in self.models else ModelSpec(name=name)
-
-    @model_validator(mode="after")
-    def _inputs_need_text(self) -> Task:
-        if self.inputs and not isinstance(self.problem, str):
-            raise ValueError("'inputs' fill a problem that is text; this one is a data set or an environment")
-        return self

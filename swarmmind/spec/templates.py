@@ -1,7 +1,7 @@
 """`{{ name }}` in role cards and problems: Jinja's syntax, cut down to what cannot loop, call or reach into objects.
 
 A template is data from a file that may be a stranger's. It may print values, pass them through a few filters, and
-choose with `{% if %}`; its rendering is linear in its size.
+choose with `{% if %}`; rendering takes time linear in its size.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jinja2
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from swarmmind.errors import SpecError, near
-from swarmmind.spec.source import Place, show
+from swarmmind.spec.source import Place, position, show
 
-FILTERS = ("join", "length", "lower", "round", "title", "trim", "upper", "tojson")
+FILTERS = ("join", "length", "lower", "round", "title", "trim", "upper")
+MAX_DEPTH = 40
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.If, nodes.Compare, nodes.Operand,
     nodes.Not, nodes.And, nodes.Or, nodes.Filter, nodes.CondExpr,
@@ -24,16 +26,26 @@ _ALLOWED = (
 
 
 class Template(NamedTuple):
-    """A text with references, checked; `places` is where the first letter of the text stands in its file."""
+    """A checked text with references.
+
+    Attributes:
+        text: as it was written.
+        place: where its first letter stands.
+        variables: the names it refers to.
+        compiled: what Jinja made of it, once for all agents.
+    """
 
     text: str
     place: Place
     variables: frozenset[str]
+    compiled: jinja2.Template
 
     def missing(self, known: Collection[str]) -> Iterator[SpecError]:
         """An error for each reference to a name that is not known, in order of name."""
         for name in sorted(self.variables - set(known)):
-            yield _error(self, _line_of(self.text, name), f"{{{{ {name} }}}}: unknown name{near(name, list(known))}")
+            match = re.search(rf"\{{[{{%][^}}]*?\b({re.escape(name)})\b", self.text)
+            at = position(self.text, match.start(1)) if match else (1, 1)
+            yield _error(self.place, at, f"{{{{ {show(name)[1:-1]} }}}}: unknown name{near(name, list(known))}")
 
     def render(self, values: Mapping[str, Any]) -> str:
         """The text with values filled in.
@@ -44,9 +56,10 @@ class Template(NamedTuple):
         for error in self.missing(values):
             raise error
         try:
-            return _environment().from_string(self.text).render(values)
-        except (TypeError, ValueError, OverflowError, ArithmeticError) as error:
-            raise _error(self, 1, f"cannot be filled in: {' '.join(str(error).split())[:200]}") from error
+            return self.compiled.render(values)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise _error(self.place, (1, 1), f"cannot be filled in: {reason}") from error
 
 
 def template(text: str, place: Place) -> Template:
@@ -54,34 +67,37 @@ def template(text: str, place: Place) -> Template:
 
     Args:
         text: what may hold references.
-        place: where its first letter stands; errors count lines from there.
+        place: where its first letter stands; errors count lines and columns from there.
 
     Raises:
         SpecError: it is not a template, or uses more than names, filters and `{% if %}`.
     """
-    bare = Template(text, place, frozenset())
+    environment = _environment()
     try:
-        tree = _environment().parse(text)
+        tree = environment.parse(text)
+        variables = frozenset(_names(tree, place, 0))
+        return Template(text, place, variables, environment.from_string(tree))
     except TemplateSyntaxError as error:
-        raise _error(bare, error.lineno, f"not a valid template: {error.message}") from None
+        reason = " ".join((error.message or "").split())[:200]
+        raise _error(place, (error.lineno, 1), f"not a valid template: {reason}") from None
     except RecursionError:
-        raise _error(bare, 1, "not a valid template: nested too deeply") from None
-    names: set[str] = set()
-    for node in _walk(tree):
-        if not isinstance(node, _ALLOWED):
-            kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).lower()
-            raise _error(bare, node.lineno, f"a template may hold names, filters and if, not a {kind!r}")
-        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-            raise _error(bare, node.lineno, f"unknown filter {show(node.name)}{near(node.name, FILTERS)}")
-        if isinstance(node, nodes.Name):
-            names.add(node.name)
-    return bare._replace(variables=frozenset(names))
+        raise _error(place, (1, 1), "not a valid template: nested too deeply") from None
 
 
-def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    yield node
+def _names(node: nodes.Node, place: Place, depth: int) -> Iterator[str]:
+    """The names below a node, all of it checked on the way."""
+    at = (node.lineno or 1, 1)
+    if depth > MAX_DEPTH:
+        raise _error(place, at, "not a valid template: nested too deeply")
+    if not isinstance(node, _ALLOWED):
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).lower()
+        raise _error(place, at, f"a template may hold names, filters and if, but no {kind!r}")
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        raise _error(place, at, f"unknown filter {show(node.name)}{near(node.name, FILTERS)}")
+    if isinstance(node, nodes.Name):
+        yield node.name
     for child in node.iter_child_nodes():
-        yield from _walk(child)
+        yield from _names(child, place, depth + 1)
 
 
 def _environment() -> SandboxedEnvironment:
@@ -92,12 +108,9 @@ def _environment() -> SandboxedEnvironment:
     return environment
 
 
-def _line_of(text: str, name: str) -> int:
-    match = re.search(r"\{[{%][^}]*\b" + re.escape(name) + r"\b", text)
-    return text.count("\n", 0, match.end()) + 1 if match else 1
-
-
-def _error(source: Template, line: int, message: str) -> SpecError:
-    file, first, column = source.place
-    here = Place(file, first + line - 1 if first else 0, column if line == 1 else 1)
-    return SpecError(message, file=here.file, line=here.line, column=here.column)
+def _error(place: Place, at: tuple[int, int], message: str) -> SpecError:
+    line, column = at
+    if not place.line:
+        return SpecError(message, file=place.file)
+    first = place.column if line == 1 else 1
+    return SpecError(message, file=place.file, line=place.line + line - 1, column=first + column - 1)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from swarmmind.spec.source import show
+
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 Scalar: TypeAlias = str | int | float | bool
 Kind: TypeAlias = Literal["choice", "uniform", "normal", "integers", "lognormal"]
@@ -111,7 +113,7 @@ def _tokens(value: Any) -> Any:
         return value
     match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,12})?)\s?([kKmMbBgG]?)", value)
     if match is None:
-        raise ValueError(f"must be a whole number such as 500000, 500k or 2M, got {value[:40]!r}")
+        raise ValueError(f"must be a whole number such as 500000, 500k or 2M, got {show(value)}")
     return round(float(match[1]) * _UNITS[match[2].lower()])
 
 

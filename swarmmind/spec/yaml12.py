@@ -19,6 +19,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 MAX_DEPTH = 64
+MAX_DIGITS = 100
 _TAG = "tag:yaml.org,2002:"
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
@@ -89,7 +90,7 @@ def scalar(node: ScalarNode) -> Any:
     """The value of a scalar node.
 
     Raises:
-        ValueError: a number of thousands of digits.
+        ValueError: a whole number of more than `MAX_DIGITS` digits.
     """
     return read_plain(node.value) if node.style is None else node.value
 
@@ -98,18 +99,18 @@ def read_plain(text: str) -> Any:
     """What an unquoted scalar means: `None`, a bool, a number, or else the text itself.
 
     Raises:
-        ValueError: a number of thousands of digits.
+        ValueError: a whole number of more than `MAX_DIGITS` digits.
     """
     if _NULL.match(text):
         return None
     if _BOOL.match(text):
         return text[0] in "tT"
+    if _INT.match(text) and len(text) > MAX_DIGITS:
+        raise ValueError("too many digits")
     if _INT.match(text):
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
     if _FLOAT.match(text):
-        return float(
-            text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").lower().replace(".nan", "nan")
-        )
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
 
 
