@@ -1,0 +1,167 @@
+"""Makes `report.html`: one file, no network, nothing in it that was said by an agent is ever markup or script.
+
+The skeleton is a Jinja template with autoescape; details follow as inert compressed chunks, an index of them as JSON,
+and then the page's own script and style, which alone the page's Content-Security-Policy allows (by their hashes).
+The page is written as it is made and takes its place by a rename.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from swarmmind import __version__
+from swarmmind.report import text
+from swarmmind.report.frames import Frames, Tables
+from swarmmind.report.pack import TEXT_CHARACTERS, Packer, Transcripts
+from swarmmind.report.read import Source
+from swarmmind.report.tally import Tally
+
+LIMIT_BYTES = 64_000_000
+_PAGE = files("swarmmind.report") / "page"
+_SCRIPTS = ("core.js", "charts.js", "world.js", "agents.js")
+_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
+    """Write a run's `report.html`; the run may still go on, the page then shows what was there.
+
+    Args:
+        folder: the run's folder: `journal.sqlite`, and `result.json` and `task.yaml` if they are there.
+        limit_bytes: how much of transcripts, in the page, is enough; the page says what was left out.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: there is no readable journal in the folder.
+        OSError: the page cannot be written; an older one is still there then.
+    """
+    source = Source(folder)
+    path = folder / "report.html"
+    part = folder / f".report-{os.getpid()}.html"
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            for piece in _pieces(source, limit_bytes):
+                file.write(piece)
+        part.replace(path)
+    finally:
+        source.close()
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
+    tally = Tally(source)
+    packer = Packer()
+    frames, tables = Frames(source, packer), Tables(source, packer)
+    transcripts = Transcripts(source, tally.members, packer, limit_bytes)
+
+    def chunks() -> Iterator[tuple[str, str]]:
+        yield from frames.chunks()
+        yield from tables.chunks()
+        yield from transcripts.chunks()
+
+    def index() -> Markup:
+        return json_in_script(_index(tally, frames, tables, transcripts) | {"limit_bytes": limit_bytes})
+
+    script = Markup("\n".join((_PAGE / name).read_text("utf-8") for name in _SCRIPTS))
+    style = Markup((_PAGE / "report.css").read_text("utf-8"))
+    template = _environment().from_string((_PAGE / "report.html.j2").read_text("utf-8"))
+    return template.generate(
+        result=_Lenient(source.result),
+        usage=_Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage())),
+        version=__version__,
+        number=text.number,
+        usd=text.usd,
+        folder=source.folder.name,
+        task=source.task,
+        tally=tally,
+        chunks=chunks(),
+        index=index,
+        script=script,
+        style=style,
+        policy=_policy(script, style),
+    )
+
+
+def _index(tally: Tally, frames: Frames, tables: Tables, transcripts: Transcripts) -> dict[str, Any]:
+    members = tally.members.values()
+    return {
+        "agents": [[m.id, m.role, len(m.ids), m.failures, m.tokens, transcripts.places.get(m.id, [])] for m in members],
+        "steps": [] if tally.matrix is None else tally.steps,
+        "columns": _sample(tally.steps, tally.activity.columns),
+        "activity": tally.activity.data(),
+        "matrix": tally.matrix,
+        "latency": tally.latency(),
+        "worlds": frames.worlds,
+        "every": frames.every,
+        "series": tables.series,
+        "series_left_out": tables.left_out,
+        "shared": transcripts.shared,
+        "left_out": transcripts.left_out,
+        "clipped": transcripts.clipped,
+        "text_characters": TEXT_CHARACTERS,
+    }
+
+
+def _sample(steps: list[str], columns: int) -> list[str]:
+    """The first step of every bin of the activity map."""
+    return [steps[-(-column * len(steps) // columns)] for column in range(columns)]
+
+
+def json_in_script(value: Any) -> Markup:
+    """JSON that can stand in a script element: no `<`, `>`, `&`, U+2028 or U+2029 of a string is left as it is."""
+    letters = msgspec.json.encode(value).decode()
+    for sign, code in _IN_SCRIPT.items():
+        letters = letters.replace(sign, code)
+    return Markup(letters)  # noqa: S704 - the point of this function
+
+
+def _policy(script: str, style: str) -> str:
+    hashes = {name: b64encode(sha256(code.encode()).digest()).decode() for name, code in (("j", script), ("c", style))}
+    return (
+        f"default-src 'none'; script-src 'sha256-{hashes['j']}'; style-src 'sha256-{hashes['c']}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+class _Lenient(dict[str, Any]):
+    """A result as the template sees it: what is not there is `None`, which reads `unknown`; nothing else is lenient."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=text.number,
+        usd=text.usd,
+        duration=text.duration,
+        share=text.share,
+        plain=text.plain,
+        coverage=text.coverage_line,
+        bill=text.bill_line,
+    )
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints: our own markup as it is, everything else with hostile characters made visible."""
+    return value if isinstance(value, Markup) else text.visible(value) if isinstance(value, str) else value

@@ -1,0 +1,198 @@
+"""A run's details in compressed chunks: what is too much for a page at once is decoded when somebody looks at it.
+
+A chunk is JSON, deflated (zlib), in base64: letters that mean nothing to an HTML parser. An agent's exchanges lie next
+to each other; a message lies once in a chunk, and one that several agents were sent lies once in the page. Memory is
+one chunk, 16 MiB of marks, and some bytes for each message that is shared.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from swarmmind.report.read import Source, common, digests, said
+from swarmmind.report.tally import Member
+
+CHUNK_CHARACTERS = 200_000
+TEXT_CHARACTERS = 100_000
+_MARKS = 1 << 22
+_SEVERAL = -2
+
+
+class Packer:
+    """Numbers chunks and counts what they weigh in the page, in bytes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.weight_bytes = 0
+
+    def pack(self, raw: bytes) -> tuple[str, str]:
+        """A chunk's id and its letters."""
+        letters = b64encode(zlib.compress(raw, 6)).decode("ascii")
+        self.count += 1
+        self.weight_bytes += len(letters)
+        return f"c{self.count - 1}", letters
+
+
+class Transcripts:
+    """The exchanges of every agent, up to a weight.
+
+    Attributes:
+        places: by agent, `[chunk, first exchange in it, exchanges]` in order of completion.
+        shared: `[chunk, number of its first message]` of the messages that several agents were sent.
+        left_out: exchanges that found no place in the page.
+        clipped: texts that are not in the page in full.
+    """
+
+    def __init__(self, source: Source, members: dict[str, Member], packer: Packer, limit_bytes: int) -> None:
+        self.places: dict[str, list[list[int]]] = {}
+        self.shared: list[list[int]] = []
+        self.left_out = 0
+        self.clipped = 0
+        self._source, self._packer, self._limit_bytes = source, packer, limit_bytes
+        self._members = list(members.values())
+        self._numbers: dict[bytes, int] = {}
+        self._pool: list[tuple[str, str]] = []
+        self._pool_size = 0
+
+    def chunks(self) -> Iterator[tuple[str, str]]:
+        """Id and letters of chunk after chunk; the attributes are whole when this has ended."""
+        marks = self._mark()
+        chunk = _Chunk()
+        for member in _fair(self._members):
+            if self._packer.weight_bytes >= self._limit_bytes:
+                self.left_out += len(member.ids)
+                continue
+            before, start, places = b"", len(chunk.exchanges), self.places.setdefault(member.id, [])
+            for done, row_id in enumerate(member.ids, 1):
+                before = self._exchange(chunk, row_id, before, marks)
+                if chunk.size < CHUNK_CHARACTERS and self._pool_size < CHUNK_CHARACTERS:
+                    continue
+                places.append([self._packer.count, start, len(chunk.exchanges) - start])
+                yield self._packer.pack(chunk.data())
+                yield from self._flush()
+                chunk, before, start = _Chunk(), b"", 0
+                if self._packer.weight_bytes >= self._limit_bytes:
+                    self.left_out += len(member.ids) - done
+                    break
+            if len(chunk.exchanges) > start:
+                places.append([self._packer.count, start, len(chunk.exchanges) - start])
+        if chunk.exchanges:
+            yield self._packer.pack(chunk.data())
+        yield from self._flush()
+
+    def _mark(self) -> array[int]:
+        """By hash of a message, which agent it was sent to; `_SEVERAL` if to several (or, rarely, by collision)."""
+        marks = array("i", [-1]) * _MARKS
+        for place, member in enumerate(self._members):
+            before = b""
+            for row_id in member.ids:
+                joined, _ = self._source.request(row_id)
+                for digest in digests(joined, common(before, joined)):
+                    slot = int.from_bytes(digest[:4], "big") % _MARKS
+                    if marks[slot] != place:
+                        marks[slot] = place if marks[slot] == -1 else _SEVERAL
+                before = joined
+        return marks
+
+    def _exchange(self, chunk: _Chunk, row_id: int, before: bytes, marks: array[int]) -> bytes:
+        joined, body = self._source.request(row_id)
+        key, value, seconds, queued = self._source.reply(row_id)
+        kept = common(before, joined)
+        sent: list[int] = []
+        for digest in digests(joined, kept):
+            if marks[int.from_bytes(digest[:4], "big") % _MARKS] == _SEVERAL:
+                sent.append(-1 - self._share(digest))
+            else:
+                sent.append(chunk.message(digest, self))
+        attempts = [self._said(attempt) for attempt in self._source.attempts(key)]
+        chunk.add([key, seconds, queued, kept, sent, chunk.body(body), self._said(value), attempts])
+        return joined
+
+    def _share(self, digest: bytes) -> int:
+        number = self._numbers.get(digest)
+        if number is None:
+            number = self._numbers[digest] = len(self._numbers)
+            role, content = self.read(digest)
+            self._pool.append((role, content))
+            self._pool_size += len(content)
+        return number
+
+    def _flush(self) -> Iterator[tuple[str, str]]:
+        if self._pool:
+            self.shared.append([self._packer.count, len(self._numbers) - len(self._pool)])
+            yield self._packer.pack(msgspec.json.encode(self._pool))
+            self._pool, self._pool_size = [], 0
+
+    def read(self, digest: bytes) -> tuple[str, str]:
+        """A message's role and content, the content no longer than `TEXT_CHARACTERS` and a remark."""
+        role, content = self._source.message(digest)
+        return role, self._clip(content)
+
+    def _clip(self, text: str) -> str:
+        if len(text) <= TEXT_CHARACTERS:
+            return text
+        self.clipped += 1
+        left = len(text) - TEXT_CHARACTERS
+        return f"{text[:TEXT_CHARACTERS]}\n\n[{left:,} characters more are not in this page; they are in journal.sqlite]"
+
+    def _said(self, value: str) -> dict[str, Any]:
+        reply = said(value)
+        found: dict[str, Any] = {"usage": msgspec.structs.astuple(reply.usage)}
+        if reply.text is not None:
+            found["text"] = self._clip(reply.text)
+        if reply.value is not None and reply.value != reply.text:
+            found["value"] = self._clip(msgspec.json.encode(reply.value).decode())
+        if reply.failure:
+            found["failure"] = [reply.failure.kind, self._clip(reply.failure.message)]
+        if reply.finish:
+            found["finish"] = reply.finish
+        return found
+
+
+class _Chunk:
+    """Exchanges, and the messages and request bodies that only they need."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Any] = []
+        self.size = 0
+        self._messages: list[tuple[str, str]] = []
+        self._numbers: dict[bytes, int] = {}
+        self._bodies: dict[str, int] = {}
+
+    def message(self, digest: bytes, texts: Transcripts) -> int:
+        number = self._numbers.get(digest)
+        if number is None:
+            number = self._numbers[digest] = len(self._messages)
+            self._messages.append(texts.read(digest))
+            self.size += len(self._messages[-1][1])
+        return number
+
+    def body(self, body: str) -> int:
+        if body not in self._bodies:
+            self.size += len(body)
+        return self._bodies.setdefault(body, len(self._bodies))
+
+    def add(self, exchange: list[Any]) -> None:
+        self.exchanges.append(msgspec.Raw(msgspec.json.encode(exchange)))
+        self.size += len(self.exchanges[-1])
+
+    def data(self) -> bytes:
+        return msgspec.json.encode(
+            {"messages": self._messages, "bodies": list(self._bodies), "exchanges": self.exchanges}
+        )
+
+
+def _fair(members: list[Member]) -> list[Member]:
+    """The order in which agents find a place: of every role in turn, those that failed most first."""
+    roles: dict[str, int] = {}
+    ranked: list[tuple[int, Member]] = []
+    for member in sorted(members, key=lambda member: -member.failures):
+        roles[member.role] = roles.get(member.role, -1) + 1
+        ranked.append((roles[member.role], member))
+    return [member for _, member in sorted(ranked, key=lambda pair: pair[0])]

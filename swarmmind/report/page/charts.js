@@ -1,0 +1,201 @@
+/* Score over rounds, latency, and activity of agent by step. */
+
+function ticks(low, high, wanted) {
+  const rough = (high - low) / wanted || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough);
+  const found = [];
+  for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at += 1) found.push(Number((at * step).toPrecision(12)));
+  return found;
+}
+
+/* Draws a line chart; returns a function that marks a place. `pick` is called with the place that was clicked. */
+function lineChart(home, rounds, scores, pick) {
+  const known = scores.filter((score) => score !== null);
+  if (!known.length) {
+    home.replaceChildren(el("p", { class: "note" }, "No score was recorded."));
+    return () => {};
+  }
+  const [width, height, left, right, top, bottom] = [1100, 240, 64, 16, 14, 34];
+  let [low, high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+  if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+  const last = Math.max(1, scores.length - 1);
+  const x = (place) => left + (width - left - right) * place / last;
+  const y = (score) => height - bottom - (height - top - bottom) * (score - low) / (high - low);
+  let path = "";
+  scores.forEach((score, place) => {
+    if (score !== null) path += `${place && scores[place - 1] !== null ? "L" : "M"}${x(place).toFixed(1)} ${y(score).toFixed(1)}`;
+  });
+  const ends = `from ${number(known[0])} to ${number(known[known.length - 1])}, lowest ${number(low)}, highest ${number(high)}`;
+  const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `score over ${plural(scores.length, "round")}: ${ends}` });
+  for (const value of ticks(low, high, 4)) {
+    picture.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }),
+      svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)));
+  }
+  for (const place of ticks(0, last, 10).filter((at) => Number.isInteger(at) && at < scores.length)) {
+    picture.append(svg("text", { x: x(place), y: height - bottom + 18, "text-anchor": "middle" }, number(rounds[place])));
+  }
+  picture.append(svg("text", { x: (left + width - right) / 2, y: height - 1, "text-anchor": "middle" }, "round"),
+    svg("text", { x: 4, y: 10 }, "score"), svg("path", { class: "series", d: path }));
+  const mark = svg("line", { class: "mark", y1: top, y2: height - bottom, x1: -9, x2: -9 });
+  const dot = svg("circle", { class: "dot", r: 4, cx: -9, cy: -9 });
+  const value = svg("text", { class: "value", y: top });
+  picture.append(mark, dot, value);
+  function point(place) {
+    const score = scores[place];
+    mark.setAttribute("x1", x(place));
+    mark.setAttribute("x2", x(place));
+    dot.setAttribute("cx", x(place));
+    dot.setAttribute("cy", score === null ? -9 : y(score));
+    value.setAttribute("x", x(place) + (place > last / 2 ? -8 : 8));
+    value.setAttribute("text-anchor", place > last / 2 ? "end" : "start");
+    value.textContent = visible(`round ${number(rounds[place])}: ${number(score)}`);
+  }
+  const under = (event) => {
+    const box = picture.getBoundingClientRect();
+    const at = ((event.clientX - box.left) / box.width * width - left) / (width - left - right);
+    return Math.min(scores.length - 1, Math.max(0, Math.round(at * last)));
+  };
+  let current = scores.length - 1;
+  picture.addEventListener("mousemove", (event) => point(under(event)));
+  picture.addEventListener("mouseleave", () => point(current));
+  picture.addEventListener("click", (event) => pick(under(event)));
+  point(current);
+  home.replaceChildren(picture);
+  return (place) => point((current = place));
+}
+
+function histogram(home, { edges, bars }) {
+  const roles = Object.keys(bars);
+  if (!roles.length || edges.length < 2) return;
+  const [width, height, left, bottom, top] = [1100, 180, 64, 34, 8];
+  const select = el("select", { "aria-label": "role", change: draw }, el("option", { value: "" }, "all roles"),
+    roles.map((role, place) => el("option", { value: place + 1 }, role || "(no role)")));
+  const stage = el("div");
+  function draw() {
+    const shown = select.value ? [roles[select.value - 1]] : roles;
+    const sums = edges.slice(1).map((_, place) => shown.reduce((sum, role) => sum + bars[role][place], 0));
+    const most = Math.max(1, ...sums);
+    const step = (width - left - 10) / sums.length;
+    const wide = Math.min(step, 90);
+    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "histogram of latency" });
+    for (const value of ticks(0, most, 3).filter(Number.isInteger)) {
+      const y = height - bottom - (height - top - bottom) * value / most;
+      picture.append(svg("line", { class: "axis", x1: left, x2: width - 10, y1: y, y2: y }), svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, number(value)));
+    }
+    sums.forEach((sum, place) => {
+      const tall = (height - top - bottom) * sum / most;
+      const column = svg("rect", { class: "column", x: left + place * wide + 1, width: Math.max(1, wide - 2), y: height - bottom - tall, height: tall });
+      column.append(svg("title", {}, `${duration(edges[place])} to ${duration(edges[place + 1])}: ${plural(sum, "exchange")}`));
+      picture.append(column);
+    });
+    const every = Math.ceil(edges.length * 70 / (wide * edges.length + 1));
+    edges.forEach((edge, place) => {
+      if (place % every === 0) picture.append(svg("text", { x: left + place * wide, y: height - bottom + 18, "text-anchor": "middle" }, duration(edge)));
+    });
+    stage.replaceChildren(picture);
+  }
+  draw();
+  home.replaceChildren(el("div", { class: "bar" }, el("h3", {}, "Latency of exchanges"), roles.length > 1 ? select : null), stage);
+}
+
+const METRICS = {
+  failures: { name: "failures", of: (a, at) => a.failures[at] / a.exchanges[at], say: (value) => number(100 * value) + " % failed", ink: "--bad" },
+  tokens: { name: "tokens", of: (a, at) => a.tokens[at] / a.exchanges[at], say: (value) => number(Math.round(value)) + " tokens an exchange", ink: "--accent" },
+  seconds: { name: "latency", of: (a, at) => a.seconds[at] / a.exchanges[at], say: (value) => duration(value), ink: "--fair" },
+  exchanges: { name: "exchanges", of: (a, at) => a.exchanges[at], say: (value) => plural(value, "exchange"), ink: "--good" },
+};
+
+/* The map of activity: agents down, steps across; `open` is called with an agent's place. */
+function heatMap(home, activity, agents, columns, open) {
+  const { rows, columns: across } = activity;
+  const high = Math.max(2, Math.min(20, Math.floor(560 / rows)));
+  const wide = Math.max(2, Math.min(34, Math.floor(940 / across)));
+  const left = 130;
+  const canvas = el("canvas", { tabindex: 0, role: "img", "aria-label": "activity by agent and step; arrow keys move, Enter opens the agent" });
+  const hint = el("p", { class: "hint", "aria-live": "polite" });
+  const legend = el("div", { class: "legend" });
+  let metric = activity.failures.some(Boolean) ? "failures" : activity.tokens.some(Boolean) ? "tokens" : "seconds";
+  let cursor = null;
+  const firstAgent = (row) => Math.ceil(row * activity.agents / rows);
+  const firstStep = (column) => Math.ceil(column * activity.steps / across);
+  function draw() {
+    const scale = window.devicePixelRatio || 1;
+    canvas.width = (left + across * wide) * scale;
+    canvas.height = (rows * high + 22) * scale;
+    canvas.style.width = left + across * wide + "px";
+    const pen = canvas.getContext("2d");
+    pen.scale(scale, scale);
+    const { of, say, ink } = METRICS[metric];
+    const values = activity.exchanges.map((count, at) => (count ? of(activity, at) : null));
+    const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
+    const top = sorted[Math.min(sorted.length - 1, Math.floor(0.995 * sorted.length))] || sorted[sorted.length - 1] || 1;
+    const gap = wide > 5 && high > 5 ? 1 : 0;
+    values.forEach((value, at) => {
+      const [px, py] = [left + (at % across) * wide, Math.floor(at / across) * high];
+      pen.globalAlpha = 1;
+      pen.fillStyle = color("--fill");
+      if (value !== null) pen.fillRect(px, py, wide - gap, high - gap);
+      pen.globalAlpha = value === null ? 0 : Math.min(1, 0.06 + 0.94 * value / top);
+      if (value === 0) pen.globalAlpha = 0;
+      pen.fillStyle = color(ink);
+      pen.fillRect(px, py, wide - gap, high - gap);
+    });
+    pen.globalAlpha = 1;
+    pen.fillStyle = color("--soft");
+    pen.font = "11px system-ui, sans-serif";
+    pen.textAlign = "right";
+    for (let row = 0; row < rows; row += Math.ceil(14 / high)) pen.fillText(visible(agents[firstAgent(row)][0]).slice(0, 20), left - 6, row * high + Math.min(high, 12), left - 8);
+    pen.textAlign = "left";
+    let free = 0;
+    for (let column = 0; column < across; column += 1) {
+      const name = visible(columns[column]).replace(/^run\//, "");
+      const start = left + column * wide;
+      if (start < free || start + pen.measureText(name).width > left + across * wide) continue;
+      pen.fillText(name, start, rows * high + 15);
+      free = start + pen.measureText(name).width + 14;
+    }
+    if (cursor) {
+      pen.strokeStyle = color("--ink");
+      pen.lineWidth = 2;
+      pen.strokeRect(left + cursor[1] * wide, cursor[0] * high, wide, high);
+    }
+    const shade = (part) => { const box = el("i"); box.style.background = color(ink); box.style.opacity = part; return box; };
+    legend.replaceChildren(el("span", {}, shade(0.06), say(0)), el("span", {}, shade(0.5), say(top / 2)), el("span", {}, shade(1), say(top) + (sorted[sorted.length - 1] > top ? " or more" : "")), el("span", {}, "blank: not asked"));
+  }
+  function tell() {
+    const [row, column] = cursor;
+    const at = row * across + column;
+    const [one, next] = [firstAgent(row), row + 1 < rows ? firstAgent(row + 1) : activity.agents];
+    const who = next - one > 1 ? `${agents[one][0]} to ${agents[next - 1][0]}` : agents[one][0];
+    const lots = (column + 1 < across ? firstStep(column + 1) : activity.steps) - firstStep(column);
+    const where = columns[column] + (lots > 1 ? ` and ${plural(lots - 1, "step")} after it` : "");
+    const count = activity.exchanges[at];
+    hint.textContent = visible(`${who}, ${where}: ` + (count ? `${plural(count, "exchange")}, ${activity.failures[at]} failed, ${number(activity.tokens[at])} tokens, ${duration(activity.seconds[at] / count)} on average` : "not asked"));
+  }
+  const locate = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const zoom = (left + across * wide) / box.width;
+    const [row, column] = [Math.floor((event.clientY - box.top) * zoom / high), Math.floor(((event.clientX - box.left) * zoom - left) / wide)];
+    return row >= 0 && row < rows && column >= 0 && column < across ? [row, column] : null;
+  };
+  canvas.addEventListener("mousemove", (event) => { cursor = locate(event) || cursor; draw(); if (cursor) tell(); });
+  canvas.addEventListener("click", (event) => { const at = locate(event); if (at) open(firstAgent(at[0])); });
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (event.key === "Enter" && cursor) open(firstAgent(cursor[0]));
+    if (!move) return;
+    event.preventDefault();
+    cursor = cursor ? [Math.min(rows - 1, Math.max(0, cursor[0] + move[0])), Math.min(across - 1, Math.max(0, cursor[1] + move[1]))] : [0, 0];
+    draw();
+    tell();
+  });
+  const choice = el("select", { "aria-label": "what the colors show", change: () => { metric = choice.value; draw(); } },
+    Object.entries(METRICS).map(([key, { name }]) => el("option", { value: key, selected: key === metric }, name)));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  const bins = rows < activity.agents || across < activity.steps
+    ? `${plural(activity.agents, "agent")} and ${plural(activity.steps, "step")}, shown in ${rows} by ${across} bins. ` : "";
+  home.replaceChildren(el("p", { class: "note" }, bins + "Agents from top to bottom, steps of the program from left to right. Click a row to read the agent's transcript."),
+    el("div", { class: "bar" }, el("label", {}, "color ", choice), legend), el("div", { class: "wide" }, canvas), hint);
+  draw();
+}

@@ -1,0 +1,151 @@
+"""Plain text for people: numbers with their units, hostile characters made visible, the last lines of a run.
+
+Everything here is a pure function of its arguments; nothing reads a clock, a terminal or a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_OUTPUT_CHARACTERS = 2000
+_RESUMABLE = ("stopped", "interrupted")
+
+
+def visible(text: str) -> str:
+    """The text with control, bidirectional and invisible characters shown as signs: ESC is `␛`, U+202E `⟨U+202E⟩`.
+
+    Newlines and tabs stay; joiners stay, for emoji and scripts that need them.
+    """
+    return _HOSTILE.sub(_sign, text)
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"\u27e8U+{code:04X}\u27e9"
+
+
+def number(value: Any) -> str:
+    """A count with thousands separators, a fraction with four digits; `None` is `unknown`."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def usd(value: Any) -> str:
+    """Money with at least two and at most six decimals; `None` is `unknown`."""
+    if not isinstance(value, int | float):
+        return "unknown"
+    whole, _, cents = f"{value:,.6f}".partition(".")
+    return f"${whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds in the unit a person would choose: `45 ms`, `3.2 s`, `12 min 5 s`, `2 h 3 min`; `None` is `unknown`."""
+    if not isinstance(seconds, int | float):
+        return "unknown"
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 99.95:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def share(part: Any, whole: Any) -> str:
+    """A percentage, `unknown` if either is, and if there is nothing to take a share of."""
+    if not isinstance(part, int | float) or not isinstance(whole, int | float) or not whole:
+        return "unknown"
+    return f"{100 * part / whole:.3g} %"
+
+
+def coverage_line(coverage: Mapping[str, Any]) -> str:
+    """`planned = finished + failed + cancelled`, with a remark if the sum does not come out."""
+    planned = coverage.get("planned")
+    parts = [coverage.get(name) for name in ("finished", "failed", "cancelled")]
+    line = "{} planned = {} finished + {} failed + {} cancelled".format(*map(number, (planned, *parts)))
+    counts = [part for part in parts if isinstance(part, int)]
+    if len(counts) == 3 and isinstance(planned, int) and sum(counts) != planned:
+        line += f" (these add up to {number(sum(counts))})"
+    return line
+
+
+def bill_line(usage: Mapping[str, Any]) -> str:
+    """Calls, tokens and money; what is unknown is said to be."""
+    prompt, cached = usage.get("prompt_tokens"), usage.get("cached_tokens")
+    hit = f" ({share(cached, prompt)} cached)" if cached is not None and prompt else ""
+    return (
+        f"{number(usage.get('calls'))} calls, {number(prompt)} prompt tokens{hit}, "
+        f"{number(usage.get('completion_tokens'))} completion tokens, cost {usd(usage.get('cost_usd'))}"
+    )
+
+
+def plain(value: Any) -> str:
+    """A value as text: a string as it is, anything else as compact JSON-like text."""
+    return value if isinstance(value, str) else "unknown" if value is None else str(value)
+
+
+def lines(result: Mapping[str, Any]) -> list[str]:
+    """The last words of a run on the terminal.
+
+    Args:
+        result: what `result.json` holds; any key may be missing, `None` is unknown.
+
+    Returns:
+        Lines without markup; control characters in what agents said are made visible, so that no reply can drive the
+        terminal.
+    """
+    status = plain(result.get("status"))
+    seconds = f" in {duration(result['seconds'])}" if result.get("seconds") is not None else ""
+    limit = f" (limit reached: {result['stopped']})" if result.get("stopped") else ""
+    found = [f"{result.get('name') or result.get('run_id') or 'run'}: {status}{limit}{seconds}"]
+    found += _output(result)
+    found.append(f"score: {number(result.get('score'))}")
+    coverage: Mapping[str, Any] = result.get("coverage") or {}
+    found.append(f"coverage: {coverage_line(coverage)}")
+    for role, counts in (coverage.get("roles") or {}).items():
+        if counts.get("finished") != counts.get("planned"):
+            found.append(f"  {role}: {coverage_line(counts)}")
+    found.append(f"bill: {bill_line(result.get('usage') or {})}")
+    for failure in result.get("failures") or []:
+        example = plain(failure.get("example") or "").replace("\n", " ")
+        found.append(f"failures: {number(failure.get('count'))} x {failure.get('kind')}, e.g. {example[:200]}")
+    if result.get("undone"):
+        found.append(f"left undone: {result['undone']}")
+    found += [f"warning: {warning}" for warning in result.get("warnings") or []]
+    return [visible(line) for line in found + _where(result, status)]
+
+
+def _output(result: Mapping[str, Any]) -> list[str]:
+    output = plain(result.get("output"))
+    head, *rest = output[:_OUTPUT_CHARACTERS].splitlines() or [""]
+    found = [f"output: {head}", *(f"  {line}" for line in rest)]
+    if len(output) > _OUTPUT_CHARACTERS:
+        found.append(f"  ... and {number(len(output) - _OUTPUT_CHARACTERS)} characters more, in result.json")
+    return found
+
+
+def _where(result: Mapping[str, Any], status: str) -> list[str]:
+    folder = result.get("folder")
+    if not folder:
+        return []
+    found = [f"report: {folder}/report.html"]
+    if status in _RESUMABLE:
+        found.append(f"resume: swarmmind resume {folder}")
+    return found
+
+
+def grid_text(frame: Mapping[str, Any]) -> str:
+    """A frame of an environment as text: a line with round and score, then the map row by row, if there is one."""
+    head = f"round {number(frame.get('round'))}, score {number(frame.get('score'))}"
+    rows = frame.get("grid") or []
+    return visible("\n".join([head, *(str(row) for row in rows)]))
