@@ -5,8 +5,9 @@ value. Scores are in the units of the original code; the paper halves those of F
 """
 
 from swarmmind.evals.swarmbench.environment import Observation, SwarmBench
+from swarmmind.evals.swarmbench.parallel import parallel_env
 from swarmmind.evals.swarmbench.policies import POLICIES
 from swarmmind.evals.swarmbench.replay import replay
 from swarmmind.evals.swarmbench.tasks import TASKS
 
-__all__ = ["POLICIES", "TASKS", "Observation", "SwarmBench", "replay"]
+__all__ = ["POLICIES", "TASKS", "Observation", "SwarmBench", "parallel_env", "replay"]

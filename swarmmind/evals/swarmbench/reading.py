@@ -26,7 +26,7 @@ def compatible(text: str, actions: Sequence[str]) -> tuple[str | None, str | Non
         rest = _after(key, text)
         if rest is not None:
             message = rest.strip()
-    return action, _cut(message)
+    return action, cut(message)
 
 
 def strict(text: str, actions: Sequence[str]) -> tuple[str | None, str | None]:
@@ -49,7 +49,7 @@ def strict(text: str, actions: Sequence[str]) -> tuple[str | None, str | None]:
             action = words[0] if len(words) == 1 and words[0] in actions else None
         elif kind == "MSG":
             message = rest.lstrip("*_`").strip()
-    return action, _cut(message)
+    return action, cut(message)
 
 
 def _after(key: str, text: str) -> str | None:
@@ -62,7 +62,8 @@ def _after(key: str, text: str) -> str | None:
     return text[start:] if end < 0 else text[start:end]
 
 
-def _cut(message: str | None) -> str | None:
+def cut(message: str | None) -> str | None:
+    """A message as it is delivered; an empty one is none."""
     if not message:
         return None
     return message if len(message) <= MESSAGE_LIMIT else message[:MESSAGE_LIMIT] + "..."
