@@ -1,0 +1,202 @@
+"""From a task's words to a model: provider, endpoint, key and limits. Nothing here is global; keys come by argument.
+
+Precedence is flag, environment, file, default (users.md 3e): `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `VLLM_API_KEY`,
+`VLLM_BASE_URL`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from swarmmind.effects import Agent
+from swarmmind.errors import UserError, near
+from swarmmind.models.chat import ChatModel, Patience
+from swarmmind.models.limiter import Limiter
+from swarmmind.models.local import Latency, PolicyModel, Scripted
+from swarmmind.models.prices import Price
+from swarmmind.models.redact import Redactor
+from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
+from swarmmind.models.transports.httpx_transport import HttpxTransport
+from swarmmind.models.transports.openai_transport import OpenAITransport
+from swarmmind.models.wire import Dialect, Writer
+from swarmmind.ports import Model, Policy, Transport
+from swarmmind.rng import Streams
+from swarmmind.spec.model import EndpointLimits, ModelSpec
+from swarmmind.spec.values import Distribution
+
+_DEFAULT_BASE_URLS: dict[Dialect, str] = {"openai": "https://api.openai.com/v1", "vllm": "http://127.0.0.1:8000/v1"}
+_TRANSPORTS: dict[str, Callable[[str, str | None], Transport]] = {
+    "aiohttp": AiohttpTransport,
+    "httpx": HttpxTransport,
+    "openai": OpenAITransport,
+}
+
+
+class Address(NamedTuple):
+    """Where a model is, and the key to it (not shown)."""
+
+    dialect: Dialect
+    base_url: str
+    key: str | None
+
+    def __repr__(self) -> str:
+        return f"Address({self.dialect!r}, {self.base_url!r})"
+
+
+class Endpoints:
+    """The endpoints of one run: one limiter per base URL and key, one pool of connections per transport on top."""
+
+    def __init__(self) -> None:
+        self._limiters: dict[tuple[str, str | None], tuple[EndpointLimits, Limiter]] = {}
+        self._transports: dict[tuple[str, str | None, str], Transport] = {}
+
+    @property
+    def limiters(self) -> Mapping[str, Limiter]:
+        """The limiters by base URL, for reports; a second key to one URL gets a number."""
+        named: dict[str, Limiter] = {}
+        for (base_url, _), (_, limiter) in self._limiters.items():
+            number = sum(name.partition("#")[0] == base_url for name in named) + 1
+            named[base_url if number == 1 else f"{base_url}#{number}"] = limiter
+        return named
+
+    def limiter(self, address: Address, limits: EndpointLimits) -> Limiter:
+        """The limiter of an endpoint.
+
+        Raises:
+            UserError: two models give it different limits.
+        """
+        place = (address.base_url, address.key)
+        known = self._limiters.get(place)
+        if known is None:
+            made = Limiter(limits.concurrency, limits.requests_per_minute, limits.tokens_per_minute)
+            known = self._limiters[place] = (limits, made)
+        elif known[0] != limits:
+            raise UserError(
+                f"two models set different limits for one endpoint, {address.base_url}: "
+                f"{_shown(known[0])} and {_shown(limits)}; give them the same"
+            )
+        return known[1]
+
+    def transport(self, address: Address, name: str) -> Transport:
+        """The pool of an endpoint for the transport of a name.
+
+        Raises:
+            MissingExtra: its package is not installed.
+        """
+        place = (address.base_url, address.key, name)
+        known = self._transports.get(place)
+        if known is None:
+            known = self._transports[place] = _TRANSPORTS[name](address.base_url, address.key)
+        return known
+
+    async def close(self) -> None:
+        """Close every pool; nothing is in flight any more."""
+        transports = list(self._transports.values())
+        self._transports.clear()
+        for transport in transports:
+            await transport.close()
+
+
+class Sources(NamedTuple):
+    """What models are made from beside their spec.
+
+    Attributes:
+        endpoints: owned, and closed, by the run.
+        environ: the environment variables, or what stands for them.
+        policies: makes the policies behind `builtin/<name>`, by name.
+        streams: the run's chance.
+        answers: the right answers by problem, for `scripted`.
+        base_url: a flag that goes before everything else.
+    """
+
+    endpoints: Endpoints
+    environ: Mapping[str, str] = {}
+    policies: Mapping[str, Callable[[Agent], Policy]] = {}
+    streams: Streams = Streams(0)
+    answers: Mapping[str, str] = {}
+    base_url: str | None = None
+
+
+def make_model(spec: ModelSpec, sources: Sources, price: Price | None = None) -> Model:
+    """The model that a spec describes.
+
+    Raises:
+        UserError: a key is missing or cannot be sent, a base URL is none, a policy is unknown, or two models set
+            different limits for one endpoint.
+        MissingExtra: the transport's package is not installed.
+    """
+    if spec.provider == "scripted":
+        accuracy = 1.0 if spec.accuracy is None else spec.accuracy
+        return Scripted(accuracy, _latency(spec.latency_seconds), sources.answers)
+    if spec.provider == "builtin":
+        return PolicyModel(_policy(spec.model, sources.policies), sources.streams.child(spec.name))
+    address = locate(spec, sources.environ, sources.base_url)
+    field = "max_completion_tokens" if address.base_url == _DEFAULT_BASE_URLS["openai"] else "max_tokens"
+    return ChatModel(
+        Writer(spec.model, address.dialect, field, spec.extra),
+        sources.endpoints.transport(address, spec.transport),
+        sources.endpoints.limiter(address, spec.limits),
+        price,
+        Patience(spec.attempts, spec.deadline_seconds),
+        Redactor([address.key] if address.key else []),
+    )
+
+
+def locate(spec: ModelSpec, environ: Mapping[str, str], base_url: str | None = None) -> Address:
+    """Where an `openai/` or `vllm/` model is reached, and with which key.
+
+    Raises:
+        UserError: a key is missing or cannot be sent, or the base URL is none.
+    """
+    dialect: Dialect = "vllm" if spec.provider == "vllm" else "openai"
+    upper = dialect.upper()
+    url = base_url or environ.get(f"{upper}_BASE_URL") or spec.base_url or _DEFAULT_BASE_URLS[dialect]
+    variable = spec.api_key_env or f"{upper}_API_KEY"
+    key = environ.get(variable, "").strip() or None
+    if key is None and (spec.api_key_env or (dialect == "openai" and url == _DEFAULT_BASE_URLS["openai"])):
+        raise UserError(f"model {spec.name!r} needs a key: set the environment variable {variable}")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise UserError(f"the environment variable {variable} cannot be a key: it holds characters no header may hold")
+    return Address(dialect, _normal(url), key)
+
+
+def identity(spec: ModelSpec, address: Address) -> str:
+    """All that shapes a model's answers beside the request, for `Cached`; no key."""
+    return repr((address.dialect, address.base_url, spec.model, sorted(spec.extra.items())))
+
+
+def _normal(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and parts.port != 0
+    except ValueError:
+        fine, parts = False, urlsplit("")
+    if not fine or parts.query or parts.fragment:
+        raise UserError("a base URL must be like http://127.0.0.1:8000/v1, without user, query and fragment")
+    return url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
+
+
+def _latency(given: float | Distribution | None) -> Latency:
+    if isinstance(given, Distribution):
+        distribution = given
+
+        def draw(rng: random.Random) -> float:
+            return max(0.0, float(distribution.draw(rng)))
+
+        return draw
+    return given or 0.0
+
+
+def _policy(name: str, policies: Mapping[str, Callable[[Agent], Policy]]) -> Callable[[Agent], Policy]:
+    factory = policies.get(name)
+    if factory is None:
+        known: Sequence[str] = sorted(policies)
+        raise UserError(f"unknown policy 'builtin/{name}'{near(name, known)}")
+    return factory
+
+
+def _shown(limits: EndpointLimits) -> str:
+    return str(limits.model_dump(exclude_none=True) or "none")

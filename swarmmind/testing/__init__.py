@@ -1,0 +1,11 @@
+"""For tests of your own parts and for rehearsals: a fake endpoint, a call to hand to a model, conformance checks.
+
+`FakeEndpoint` is an OpenAI-compatible server with modelled latency and hostility; `LooseCall` is what a model is handed
+when no run drives it; `check_model` and `check_transport` are what every model and transport in the box passes.
+"""
+
+from swarmmind.testing.calls import LooseCall
+from swarmmind.testing.conformance import check_model, check_transport
+from swarmmind.testing.fake_endpoint import FakeEndpoint, Hostility, Refusal
+
+__all__ = ["FakeEndpoint", "Hostility", "LooseCall", "Refusal", "check_model", "check_transport"]
