@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast, get_args
+from difflib import get_close_matches
+from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,6 +15,8 @@ from swarmmind.spec.source import Fault, KeyPath, Source, show
 
 # Keys of the design that this version does not have yet: they are no misspellings.
 _LATER = frozenset({"optimize", "compare", "grid", "manage", "vllm"})
+
+_MISSING = "is required but missing"
 
 # What was expected, by the type of pydantic's error.
 _EXPECTED = {
@@ -59,7 +62,8 @@ def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> li
         error: what pydantic says of it.
         model: what it was validated as.
     """
-    problems = [_problem(source.data, model, detail) for detail in error.errors(include_url=False)]
+    problems = [_problem(source, model, detail) for detail in error.errors(include_url=False)]
+    problems = [problem for problem in problems if not _misspelled(problem, problems)]
     told: list[Fault] = []
     for path in dict.fromkeys(problem.path for problem in problems):
         here = [problem for problem in problems if problem.path == path]
@@ -72,8 +76,20 @@ def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> li
     return told
 
 
+def _misspelled(problem: _Problem, problems: Sequence[_Problem]) -> bool:
+    """Whether a key is missing only because it is there misspelled, which is told already."""
+    *parent, name = problem.path or ("",)
+    return problem.sentence == _MISSING and any(
+        other.is_key and other.path[:-1] == tuple(parent) and get_close_matches(str(other.path[-1]), [str(name)])
+        for other in problems
+    )
+
+
 def _mismatch(problems: Sequence[_Problem]) -> str:
-    expected = " or ".join(dict.fromkeys(problem.expected for problem in problems))
+    kinds = list(dict.fromkeys(problem.expected for problem in problems))
+    if "a number" in kinds and "a whole number" in kinds:
+        kinds.remove("a whole number")
+    expected = " or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
     found = problems[0].found
     hint = "; put it in quotes" if expected == "text" and isinstance(found, (bool, int, float)) else ""
     if "true or false" in expected and isinstance(found, str) and found.lower() in ("yes", "no", "on", "off", "y", "n"):
@@ -81,11 +97,11 @@ def _mismatch(problems: Sequence[_Problem]) -> str:
     return f"must be {expected}, got {show(found)}{hint}"
 
 
-def _problem(data: Any, model: type[BaseModel], detail: ErrorDetails) -> _Problem:
+def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> _Problem:
     kind, found = detail["type"], detail["input"]
-    path = _in_data(data, detail["loc"])
+    path = source.deepest(detail["loc"])
     if kind == "missing":
-        return _Problem((*path, str(detail["loc"][-1])), "", found, "is required but missing", False)
+        return _Problem((*path, str(detail["loc"][-1])), "", found, _MISSING, False)
     if kind == "extra_forbidden":
         return _Problem(path, "", found, _unknown(str(path[-1]), model, detail["loc"]), True)
     if kind in _EXPECTED:
@@ -95,24 +111,13 @@ def _problem(data: Any, model: type[BaseModel], detail: ErrorDetails) -> _Proble
         return _Problem(path, "", found, _line(str(context["error"])), False)
     is_key = detail["loc"][-1:] == ("[key]",)
     if kind in _SENTENCES:
-        return _Problem(path, "", found, _SENTENCES[kind].format(**context, found=show(found)), is_key)
+        bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()}
+        return _Problem(path, "", found, _SENTENCES[kind].format(**bounds, found=show(found)), is_key)
     return _Problem(path, "", found, f"{_line(detail['msg'])}, got {show(found)}", is_key)
 
 
 def _line(text: str) -> str:
     return hide(" ".join(text.split()))
-
-
-def _in_data(root: Any, loc: Sequence[str | int]) -> KeyPath:
-    """The part of pydantic's loc that the user wrote: names of union branches and the like are left out."""
-    data: Any = root
-    path: list[str | int] = []
-    for step in loc:
-        inside = step in data if isinstance(data, dict) else isinstance(step, int) and isinstance(data, list)
-        if inside:
-            data = cast("Any", data)[step]
-            path.append(step)
-    return tuple(path)
 
 
 def _unknown(key: str, model: type[BaseModel], loc: Sequence[str | int]) -> str:

@@ -186,6 +186,7 @@ class _Finder:
 
     def cards(self) -> dict[str, Card]:
         found: dict[str, Card] = {}
+        ids: set[str] = set()
         for index, group in enumerate(self._task.swarm.groups):
             in_list = isinstance(self._task.swarm.agents, list)
             path: KeyPath = ("swarm", "agents", index if in_list else group.card)
@@ -193,6 +194,10 @@ class _Finder:
             card = found.get(group.card) or self._try(
                 lambda name=group.card: load_card(name, self._folder, box=self._box), at, key=not in_list
             )
+            if (group.id or group.card) in ids:
+                message = f"two groups are called {group.id or group.card!r}; give one of them another 'id'"
+                self.faults.append(self._source.fault(path, message))
+            ids.add(group.id or group.card)
             if card is None:
                 continue
             found[group.card] = card
@@ -202,8 +207,7 @@ class _Finder:
         return found
 
     def part(self, kind: Any, use: PartUse, path: KeyPath) -> Part | None:
-        in_mapping = (*path, "use") in self._source.values
-        at: KeyPath = (*path, "use") if in_mapping else path
+        at = self._source.deepest((*path, "use"))  # the text itself, if the task names the part by text alone
         part = self._try(lambda: load_part(kind, use, self._folder, self._allow_code, box=self._box), at)
         if part is None:
             return None
@@ -224,7 +228,7 @@ class _Finder:
             message = "fill a problem that is text; this one is a data set or an environment"
             self.faults.append(self._source.fault(("inputs",), message, key=True))
         if self._task.score is not None:
-            self._code(self._task.score.use, ("score", "use"))
+            self._code(self._task.score.use, self._source.deepest(("score", "use")))
         cache = self._task.cache
         if isinstance(cache, str):
             self._check(lambda: paths.inside(self._folder, cache), ("cache",))

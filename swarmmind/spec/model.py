@@ -153,8 +153,8 @@ def normal_name(name: str) -> str:
     provider, rest = (match[0] if match else ""), name[len(match[0]) + 1 if match else 0 :]
     if provider not in PROVIDERS:
         raise ValueError(
-            f"unknown provider {show(provider)}{near(provider, PROVIDERS)}; "
-            "write provider/model, e.g. 'vllm/Qwen/Qwen3-8B'"
+            f"must be provider/model, e.g. 'vllm/Qwen/Qwen3-8B'; unknown provider {show(provider)}"
+            f"{near(provider, PROVIDERS)}"
         )
     if not rest and provider != "scripted":
         raise ValueError(f"{provider!r} needs a name after it, e.g. '{provider}/{_EXAMPLES[provider]}'")

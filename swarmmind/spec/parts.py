@@ -30,6 +30,7 @@ from swarmmind.spec.task import PartUse
 from swarmmind.spec.values import Open
 
 _DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
+_FORMS = "a part's name, ./file.py:Name in the task's folder, or package.module:Name"
 _FILE = re.compile(r"\./(.+\.py):([A-Za-z_]\w*)", re.DOTALL)
 
 
@@ -84,10 +85,8 @@ def check_code(use: str, folder: Path | None) -> None:
         if folder is None:
             raise ValueError(f"{show(use)} needs a task's folder to be relative to")
         paths.existing_file(folder, in_file[1])
-    elif "/" in use or use.partition(":")[0].endswith(".py"):
-        raise ValueError(f"code must be ./file.py:Name in the task's folder, or package.module:Name, got {show(use)}")
-    elif _DOTTED.fullmatch(use) is None:
-        raise ValueError(f"code must be package.module:Name or ./file.py:Name, got {show(use)}")
+    elif use.partition(":")[0].endswith(".py") or _DOTTED.fullmatch(use) is None:
+        raise ValueError(f"must be {_FORMS}, got {show(use)}")
 
 
 def load_part(

@@ -15,12 +15,13 @@ def inside(folder: Path, text: str) -> Path:
         raise ValueError("must be a path inside the task's folder, not an absolute one")
     if ".." in PureWindowsPath(text).parts:
         raise ValueError("must stay inside the task's folder; '..' leads out of it")
+    path = folder / text
     try:
-        path = folder / text
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ValueError("must stay inside the task's folder; a link leads out of it")
-    except (OSError, RuntimeError) as error:
+        stays = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
         raise ValueError(f"is not a usable path: {getattr(error, 'strerror', None) or error}") from error
+    if not stays:
+        raise ValueError("must stay inside the task's folder; a link leads out of it")
     return path
 
 

@@ -54,7 +54,7 @@ def scan(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[st
     elif isinstance(data, dict):
         for key, value in data.items():
             if secret_value(key):
-                yield path, f"has a key that looks like a secret (not shown here); {HINT}", False
+                yield (*path, key), f"looks like a secret itself (not shown here); {HINT}", True
             elif secret_name(key):
                 yield (*path, key), f"secrets do not belong in files (value not shown); {HINT}", True
             else:

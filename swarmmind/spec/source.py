@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -16,7 +16,6 @@ from swarmmind.spec.interpolate import Malformed, interpolate
 KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_BYTES = 1 << 20
-MAX_NODES = 100_000
 
 
 class Place(NamedTuple):
@@ -67,6 +66,16 @@ class Source:
         while path and path not in self.values:
             path = path[:-1]
         return self.values.get(path, Place(self.name))
+
+    def deepest(self, path: KeyPath) -> KeyPath:
+        """As much of a path as there is in the data; names of branches that the data does not have are left out."""
+        data: Any = self.data
+        found: list[str | int] = []
+        for step in path:
+            if step in data if isinstance(data, dict) else isinstance(step, int) and isinstance(data, list):
+                data = cast("Any", data)[step]
+                found.append(step)
+        return tuple(found)
 
     def fault(self, path: KeyPath, message: str, *, key: bool = False) -> Fault:
         """What is wrong at a path."""
@@ -150,14 +159,15 @@ def read_yaml(text: str, name: str, environment: Mapping[str, str] | None = None
         environment: where `${NAME}` in text values comes from; `None` leaves such text alone.
 
     Raises:
-        SpecError: it is not YAML (see `yaml12`), has more than `MAX_NODES` values once aliases are expanded, or
+        SpecError: it is not YAML (see `yaml12`), has more than `yaml12.MAX_NODES` values once aliases are expanded, or
             names an environment variable that is unset or looks secret.
     """
     source = Source(name)
     try:
         root = yaml12.compose(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        unclosed = "unexpected end of stream" in (error.problem or "")  # say where it began, not where the file ends
+        mark = (error.context_mark if unclosed else None) or error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise SpecError(_explain(error), file=name, line=line, column=column) from None
     except yaml.reader.ReaderError as error:
@@ -165,7 +175,9 @@ def read_yaml(text: str, name: str, environment: Mapping[str, str] | None = None
         message = f"holds a character that text may not hold (U+{ord(text[error.position]):04X})"
         raise SpecError(message, file=name, line=line, column=column) from None
     except (ValueError, OverflowError):
-        raise SpecError("a \\U escape names no character", file=name, line=1, column=1) from None
+        match = yaml12.BAD_ESCAPE.search(text)
+        line, column = position(text, match.start() if match else 0)
+        raise SpecError("a \\U escape names no character", file=name, line=line, column=column) from None
     if root is not None:
         source.data = _Builder(source, environment).build(root, ())
     return source
@@ -186,7 +198,8 @@ _EXPLAIN = (
         "found undefined alias",
         "not valid YAML: an alias (*name) without its anchor (&name); quote text that begins with *",
     ),
-    ("found unexpected end of stream", "not valid YAML: a quote or bracket is never closed"),
+    ("found unexpected end of stream", "not valid YAML: this quote is never closed"),
+    ("that cannot start any token", "not valid YAML: text that begins with a special character must be in quotes"),
 )
 
 
@@ -195,7 +208,9 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
     for needle, sentence in _EXPLAIN:
         if needle in problem:
             return sentence
-    if problem.startswith(("tags ", "nested ")):
+    if problem.startswith(("expected ',' or '}'", "expected ',' or ']'")) and error.context_mark:
+        return f"not valid YAML: the bracket opened in line {error.context_mark.line + 1} is not closed before this"
+    if problem.startswith(("tags ", "nested ", "more than ")):
         return problem
     return f"not valid YAML: {secrets.hide(' '.join(problem.split()))}"
 
@@ -212,10 +227,10 @@ class _Builder:
         place = self._place(node)
         self._source.values[path] = place
         self._count += 1
-        if self._count > MAX_NODES:
-            raise self._error(node, f"more than {MAX_NODES:,} values once aliases are expanded")
+        if self._count > yaml12.MAX_NODES:
+            raise self._error(node, yaml12.TOO_MANY)
         if isinstance(node, ScalarNode):
-            return self._scalar(node)
+            return self._scalar(node, path)
         if id(node) in self._open:
             raise self._error(node, "an alias stands inside its own anchor")
         if len(path) > yaml12.MAX_DEPTH:
@@ -250,7 +265,7 @@ class _Builder:
             raise self._error(node, f"a key must be text, got {show(key)}; put it in quotes")
         return self._speakable(node, key)
 
-    def _scalar(self, node: ScalarNode) -> Any:
+    def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
         value = self._read(node)
         if not isinstance(value, str):
             return value
@@ -258,7 +273,7 @@ class _Builder:
             try:
                 filled = interpolate(value, self._environment)
             except Malformed as error:
-                raise self._error(node, str(error)) from None
+                raise self._error(node, f"{show_path(path)}: {error}" if path else str(error)) from None
             # An unquoted ${SEED} alone may be a number: it is read as if its value stood in the file.
             value = yaml12.read_plain(filled) if node.style is None and _lone(value) else filled
         return self._speakable(node, value) if isinstance(value, str) else value

@@ -94,12 +94,12 @@ def _check_pair(name: str, pair: list[float] | None) -> None:
     if pair is None:
         return
     if len(pair) != 2:
-        raise ValueError(f"{name!r} must be a list of two numbers, got {len(pair)}")
+        raise ValueError(f"{name!r} must be a list of two numbers, got {len(pair)} of them")
     if name in ("normal", "lognormal"):
         if pair[1] < 0:
-            raise ValueError(f"the deviation of {name!r} must not be negative, got {pair[1]}")
+            raise ValueError(f"the deviation of {name!r} must not be negative, got {pair[1]:g}")
     elif pair[0] > pair[1]:
-        raise ValueError(f"{name!r} must have its lower end first, got {pair[0]} before {pair[1]}")
+        raise ValueError(f"{name!r} must have its lower end first, got {pair[0]:g} before {pair[1]:g}")
 
 
 def _distribution(value: Any) -> Any:

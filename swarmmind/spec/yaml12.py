@@ -20,6 +20,9 @@ from yaml.scanner import Scanner
 
 MAX_DEPTH = 64
 MAX_DIGITS = 100
+MAX_NODES = 100_000
+TOO_MANY = f"more than {MAX_NODES:,} values once aliases are expanded"
+BAD_ESCAPE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _TAG = "tag:yaml.org,2002:"
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
@@ -35,10 +38,6 @@ _RULES = (
 )
 
 
-class _Resolver(BaseResolver):
-    """Which plain scalars are not text (YAML 1.2.2, 10.3.2)."""
-
-
 class _Dumper(yaml.SafeDumper):
     """Writes text so that both YAML 1.1 and 1.2 readers get the same value back; no anchors."""
 
@@ -47,26 +46,29 @@ class _Dumper(yaml.SafeDumper):
 
 
 for _name, _regexp, _first in _RULES:
-    _Resolver.add_implicit_resolver(_TAG + _name, _regexp, list(_first))
     _Dumper.add_implicit_resolver(_TAG + _name, _regexp, list(_first))
 
 
-class _Loader(Reader, Scanner, Parser, Composer, _Resolver):
+class _Loader(Reader, Scanner, Parser, Composer, BaseResolver):
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
         Scanner.__init__(self)
         Parser.__init__(self)
         Composer.__init__(self)
-        _Resolver.__init__(self)
+        BaseResolver.__init__(self)
         self._depth = 0
+        self._count = 0
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         event = self.peek_event()
         if getattr(event, "tag", None) is not None:
-            raise yaml.MarkedYAMLError(None, None, "tags (!...) are not allowed", event.start_mark)
+            raise yaml.MarkedYAMLError(None, None, "tags (!...) are not allowed; put text in quotes", event.start_mark)
         if self._depth >= MAX_DEPTH:
             raise yaml.MarkedYAMLError(None, None, f"nested deeper than {MAX_DEPTH} levels", event.start_mark)
+        if self._count >= MAX_NODES:
+            raise yaml.MarkedYAMLError(None, None, TOO_MANY, event.start_mark)
         self._depth += 1
+        self._count += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
@@ -76,8 +78,9 @@ def compose(text: str) -> Node | None:
     """The one document in `text` as a graph of nodes with marks; aliases are shared nodes. `None` if there is none.
 
     Raises:
-        yaml.YAMLError: it is not YAML, holds a tag or more than one document, or is nested deeper than `MAX_DEPTH`.
-        ValueError: an escape such as `"\\U00110000"` names no character.
+        yaml.YAMLError: it is not YAML, holds a tag or more than one document, is nested deeper than
+            `MAX_DEPTH`, or has more than `MAX_NODES` values.
+        ValueError: an escape names no character (see `BAD_ESCAPE`).
     """
     loader = _Loader(text)
     try:
@@ -87,7 +90,7 @@ def compose(text: str) -> Node | None:
 
 
 def scalar(node: ScalarNode) -> Any:
-    """The value of a scalar node.
+    """The value of a scalar node; only a plain one may be more than text (YAML 1.2.2, 10.3.2).
 
     Raises:
         ValueError: a whole number of more than `MAX_DIGITS` digits.
