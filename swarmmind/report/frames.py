@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from swarmmind.report.pack import CHUNK_CHARACTERS, Packer
-from swarmmind.report.read import Source, program_of
+from swarmmind.report.read import Source, program_of, step_of
 
 ROUND = "round"
 RAW_CHARACTERS = 96_000_000
@@ -24,7 +24,7 @@ class Frames:
     """The frames of every world of a run.
 
     Attributes:
-        worlds: by program, `rounds` and `scores` of all frames, and `places` of those in the page:
+        worlds: by program, `steps`, `rounds` and `scores` of all frames, and `places` of those in the page:
             `[chunk, number of its first frame]`.
         every: 1 if all frames are in the page; n if only every n-th is, since all would be too much.
     """
@@ -41,9 +41,11 @@ class Frames:
         kept: dict[str, int] = {}
         for key, data in self._source.records(ROUND):
             program = program_of(key)
-            world = self.worlds.setdefault(program, {"rounds": [], "scores": [], "places": []})
+            world = self.worlds.setdefault(program, {"steps": [], "rounds": [], "scores": [], "places": []})
             place = len(world["rounds"])
             read = _round(data)
+            number = step_of(key).rpartition("/")[2]
+            world["steps"].append(int(number) if number.isdecimal() else -1)
             world["rounds"].append(place if read.round is None else read.round)
             world["scores"].append(read.score if isinstance(read.score, int | float) else None)
             if place % self.every:

@@ -146,13 +146,20 @@ class Transcripts:
         found: dict[str, Any] = {"usage": msgspec.structs.astuple(reply.usage)}
         if reply.text is not None:
             found["text"] = self._clip(reply.text)
-        if reply.value is not None and reply.value != reply.text:
+        if reply.value is not None and reply.value != reply.text and not _is_json_of(reply.text, reply.value):
             found["value"] = self._clip(msgspec.json.encode(reply.value).decode())
         if reply.failure:
             found["failure"] = [reply.failure.kind, self._clip(reply.failure.message)]
         if reply.finish:
             found["finish"] = reply.finish
         return found
+
+
+def _is_json_of(text: str | None, value: Any) -> bool:
+    try:
+        return text is not None and msgspec.json.decode(text) == value
+    except msgspec.MsgspecError:
+        return False
 
 
 class _Chunk:

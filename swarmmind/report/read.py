@@ -110,10 +110,10 @@ class Source:
         """Id, key, agent and role of every ask that was answered, in order of completion."""
         yield from self.db.execute("SELECT id, key, agent, role FROM results WHERE kind='Ask' ORDER BY id")
 
-    def results(self) -> Iterator[tuple[str, str, str, str, str, float, float]]:
-        """Key, kind, agent, role, value, seconds and queued seconds of every result, in order of completion."""
+    def replies(self) -> Iterator[tuple[str, str, str, str, float, float]]:
+        """Key, agent, role, value, seconds and queued seconds of every ask that was answered, in the same order."""
         yield from self.db.execute(
-            "SELECT key, kind, agent, role, value, seconds, queued_seconds FROM results ORDER BY id"
+            "SELECT key, agent, role, value, seconds, queued_seconds FROM results WHERE kind='Ask' ORDER BY id"
         )
 
     def request(self, result_id: int) -> tuple[bytes, str]:

@@ -6,7 +6,7 @@ import math
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -110,15 +110,9 @@ class Tally:
 
     def _read(self, source: Source) -> None:
         seen: Counter[str] = Counter()
-        for key, kind, agent, role, value, seconds, queued in source.results():
-            if kind == "Ask" and agent in self.members:
-                place = seen[agent]
-                seen[agent] += 1
-                self._ask((key, agent, role, value), (seconds, queued), place)
-            elif kind == "Nested":
-                failure = cost(value).failure
-                if failure:
-                    self._fault(failure.kind, failure.message, key, key, None)
+        for key, agent, role, value, seconds, queued in source.replies():
+            self._ask((key, agent, role, value), (seconds, queued), seen[agent])
+            seen[agent] += 1
 
     def _ask(self, row: tuple[str, str, str, str], timing: tuple[float, float], place: int) -> None:
         key, agent, role, value = row
@@ -135,7 +129,7 @@ class Tally:
             word, failed = short(value)
             self.matrix.append([*at, place, word, failed])
 
-    def _fault(self, kind: str, message: str, key: str, agent: str, place: int | None) -> None:
+    def _fault(self, kind: str, message: str, key: str, agent: str, place: int) -> None:
         fault = self.faults.setdefault(kind, Fault())
         fault.count += 1
         fault.agents[agent] += 1
@@ -209,9 +203,14 @@ def short(value: str) -> tuple[str, bool]:
     reply = said(value)
     if reply.failure:
         return reply.failure.kind, True
-    text = reply.value if isinstance(reply.value, str) else msgspec.json.encode(reply.value).decode()
-    text = " ".join(text[: 4 * MATRIX_CHARACTERS].split())
+    text = " ".join(_words(reply.value)[: 4 * MATRIX_CHARACTERS].split())
     return text[:MATRIX_CHARACTERS] + ("..." if len(text) > MATRIX_CHARACTERS else ""), False
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return " \u00b7 ".join(_words(part) for part in cast("dict[str, Any]", value).values())
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _bin(seconds: float) -> int:

@@ -92,7 +92,8 @@ def world(folder: Path, agents: int = 12, rounds: int = 20, side: int = 10, seed
                 key = f"run/{2 * number + 1}/{agent.id}"
                 private = Message("user", f"Round {number}. You see: {talk(words)}. {agent.id}, what do you do?")
                 chance = rng.random()
-                reply = said(f'{{"action": "{rng.choice(["UP", "DOWN", "STAY"])}", "message": "{talk(5)}"}}')
+                value = {"action": rng.choice(("UP", "DOWN", "STAY")), "message": talk(5)}
+                reply = msgspec.structs.replace(said(msgspec.json.encode(value).decode()), value=value)
                 if chance < 0.025:
                     reply = failed("timeout" if chance < 0.015 else "unparsed", f"no answer in 30 s, round {number}")
                 elif chance < 0.06:

@@ -12,7 +12,7 @@ function matrix(home, cells, steps, agents, open) {
     if (!table.has(at)) table.set(at, []);
     table.get(at).push(button(word === "" ? "(empty)" : word, () => open(row, place), { class: failed ? "link bad" : "link" }));
   }
-  const body = steps.map((step, column) => el("tr", {}, el("th", { scope: "row" }, el("code", {}, step)),
+  const body = steps.map((step, column) => el("tr", {}, el("th", { scope: "row" }, stepName(step)),
     agents.map((_, row) => el("td", { dir: "auto" }, (table.get(`${column} ${row}`) || []).map((cell) => el("div", {}, cell))))));
   home.replaceChildren(el("p", { class: "note" }, "What each agent answered at each step; click one to read the exchange."),
     el("div", { class: "wide scroll matrix" }, el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "step"), agents.map(([name]) => el("th", { scope: "col", dir: "auto" }, name)))), el("tbody", {}, body))));
@@ -58,7 +58,7 @@ async function exchange(name, place, data, first, at, chosen) {
   let asked = data.bodies[body] || "";
   try { const [model, output, sampling] = JSON.parse(asked); asked = `model ${asText(model)}\noutput ${asText(output)}\nsampling ${asText(sampling)}`; } catch { /* shown as it is */ }
   return el("article", { class: chosen ? "exchange on" : "exchange" },
-    el("h4", {}, `${number(place + 1)}. `, el("code", {}, key)),
+    el("h4", {}, `${number(place + 1)}. ${stepName(key.slice(0, key.lastIndexOf("/")))} `, el("code", {}, key)),
     el("p", { class: "note" }, `${duration(seconds)}${queued ? `, ${duration(queued)} of it queued` : ""} · ${spent(said.usage)}`),
     kept ? el("details", {}, el("summary", {}, `${plural(before.length, "message")} as in the exchange before`), turns(before)) : null,
     own.length > 3 ? el("details", {}, el("summary", {}, `${plural(own.length - 3, "message")} before these`), turns(own.slice(0, -3))) : null,
@@ -108,7 +108,9 @@ function transcripts(home, agents) {
   }
   function open(place, at, chosen = -1) {
     selected = place;
+    if (chosen >= 0) [search.value, role.value, sort.value, order, page] = ["", "", "place", "place", Math.floor(place / PEOPLE)];
     people();
+    list.querySelector(".on")?.scrollIntoView({ block: "nearest" });
     return safely(read)(place, Math.floor(at / EXCHANGES) * EXCHANGES, chosen);
   }
   people();

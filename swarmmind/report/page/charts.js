@@ -109,8 +109,8 @@ const METRICS = {
 /* The map of activity: agents down, steps across; `open` is called with an agent's place. */
 function heatMap(home, activity, agents, columns, open) {
   const { rows, columns: across } = activity;
-  const high = Math.max(2, Math.min(20, Math.floor(560 / rows)));
-  const wide = Math.max(2, Math.min(34, Math.floor(940 / across)));
+  const high = Math.max(2, Math.min(22, Math.floor(560 / rows)));
+  const wide = Math.max(2, Math.min(60, Math.floor(940 / across)));
   const left = 130;
   const canvas = el("canvas", { tabindex: 0, role: "img", "aria-label": "activity by agent and step; arrow keys move, Enter opens the agent" });
   const hint = el("p", { class: "hint", "aria-live": "polite" });
@@ -145,11 +145,11 @@ function heatMap(home, activity, agents, columns, open) {
     pen.fillStyle = color("--soft");
     pen.font = "11px system-ui, sans-serif";
     pen.textAlign = "right";
-    for (let row = 0; row < rows; row += Math.ceil(14 / high)) pen.fillText(visible(agents[firstAgent(row)][0]).slice(0, 20), left - 6, row * high + Math.min(high, 12), left - 8);
+    for (let row = 0; row < rows; row += Math.ceil(14 / high)) pen.fillText(visible(agents[firstAgent(row)][0]).slice(0, 20), left - 6, Math.max(10, row * high + Math.min(high, 13)), left - 8);
     pen.textAlign = "left";
     let free = 0;
     for (let column = 0; column < across; column += 1) {
-      const name = visible(columns[column]).replace(/^run\//, "");
+      const name = visible(stepName(columns[column]));
       const start = left + column * wide;
       if (start < free || start + pen.measureText(name).width > left + across * wide) continue;
       pen.fillText(name, start, rows * high + 15);
@@ -169,7 +169,7 @@ function heatMap(home, activity, agents, columns, open) {
     const [one, next] = [firstAgent(row), row + 1 < rows ? firstAgent(row + 1) : activity.agents];
     const who = next - one > 1 ? `${agents[one][0]} to ${agents[next - 1][0]}` : agents[one][0];
     const lots = (column + 1 < across ? firstStep(column + 1) : activity.steps) - firstStep(column);
-    const where = columns[column] + (lots > 1 ? ` and ${plural(lots - 1, "step")} after it` : "");
+    const where = stepName(columns[column]) + (lots > 1 ? ` and ${plural(lots - 1, "step")} after it` : "");
     const count = activity.exchanges[at];
     hint.textContent = visible(`${who}, ${where}: ` + (count ? `${plural(count, "exchange")}, ${activity.failures[at]} failed, ${number(activity.tokens[at])} tokens, ${duration(activity.seconds[at] / count)} on average` : "not asked"));
   }
@@ -192,10 +192,10 @@ function heatMap(home, activity, agents, columns, open) {
   });
   const choice = el("select", { "aria-label": "what the colors show", change: () => { metric = choice.value; draw(); } },
     Object.entries(METRICS).map(([key, { name }]) => el("option", { value: key, selected: key === metric }, name)));
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  onScheme(draw);
   const bins = rows < activity.agents || across < activity.steps
     ? `${plural(activity.agents, "agent")} and ${plural(activity.steps, "step")}, shown in ${rows} by ${across} bins. ` : "";
-  home.replaceChildren(el("p", { class: "note" }, bins + "Agents from top to bottom, steps of the program from left to right. Click a row to read the agent's transcript."),
+  home.replaceChildren(el("p", { class: "note" }, bins + "Agents from top to bottom, steps from left to right. Click a row to read the agent's transcript."),
     el("div", { class: "bar" }, el("label", {}, "color ", choice), legend), el("div", { class: "wide" }, canvas), hint);
   draw();
 }

@@ -18,7 +18,7 @@ function fill(node, attributes, children) {
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, visible(value));
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
     node.append(child instanceof Node ? child : visible(child));
   }
@@ -48,6 +48,8 @@ function duration(seconds) {
 }
 const plural = (count, word) => `${number(count)} ${word}${count === 1 ? "" : "s"}`;
 const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+/* On paper everything is light: charts are drawn anew when the scheme changes or the page is printed. */
+const onScheme = (draw) => window.matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", draw);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /* A text in full if it is short, else its head and a button. */
@@ -92,6 +94,14 @@ function holding(places, wanted) {
   let found = null;
   for (const place of places) if (place[1] <= wanted) found = place;
   return found;
+}
+
+/* A step of a world's program is named by the round that it led to. */
+function stepName(step) {
+  const cut = step.lastIndexOf("/");
+  const world = INDEX.worlds[step.slice(0, cut)];
+  const next = world ? world.steps.findIndex((at) => at > Number(step.slice(cut + 1))) : -1;
+  return next < 0 ? step.replace(/^run\//, "") : `round ${number(world.rounds[next])}`;
 }
 
 /* Buttons for pages of a list; `go` is called with the new page. */

@@ -43,7 +43,7 @@ function drawMap(canvas, frame, wanted) {
   pen.font = `600 ${Math.floor(size * 0.46)}px system-ui, sans-serif`;
   const disc = (row, column, ink, ring) => {
     pen.beginPath();
-    pen.arc((column + 0.5) * size, (row + 0.5) * size, Math.max(1, size * 0.42 - (ring ? 1 : 0)), 0, 7);
+    pen.arc((column + 0.5) * size, (row + 0.5) * size, size * (ring && size > 7 ? 0.36 : 0.42), 0, 7);
     pen.fillStyle = pen.strokeStyle = ink;
     pen.lineWidth = Math.max(1.5, size * 0.1);
     if (ring && size > 7) pen.stroke(); else pen.fill();
@@ -77,7 +77,7 @@ function drawMap(canvas, frame, wanted) {
 }
 
 function legendOf(rows) {
-  const used = [...new Set(rows.flat())].filter((symbol) => symbol !== " ").slice(0, 16);
+  const used = [...new Set(rows.flat())].filter((symbol) => symbol !== " ").sort().slice(0, 16);
   return used.map((symbol) => {
     const box = el("i");
     const agent = symbol === "A" || symbol === "a";
@@ -151,7 +151,7 @@ function replay(home, world, every, mark) {
     const symbol = drawn.rows[i]?.[j];
     if (symbol !== undefined) hint.textContent = visible(`row ${i}, column ${j}: ${(SYMBOLS[symbol] || ["", symbol])[1]} ${drawn.stands.get(i * drawn.across + j)?.[0] ?? ""}`);
   });
-  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+  onScheme(paint);
   home.replaceChildren(
     every > 1 ? el("p", { class: "note" }, `All ${number(world.rounds.length)} maps would be too much for this page: every ${every}th is here, all of them are in journal.sqlite (table records).`) : "",
     el("div", { class: "bar" }, play, button("‹", safely(() => seek(at - 1)), { "aria-label": "previous round" }), slider, button("›", safely(() => seek(at + 1)), { "aria-label": "next round" }), title, speed, find),
