@@ -91,7 +91,7 @@ class Driver:
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
         self._open = -1
-        self._elapsed_before = float(self.journal.meta("elapsed") or 0.0)
+        self._elapsed_before = 0.0 if self.clock.virtual else float(self.journal.meta("elapsed") or 0.0)
         self._started = 0.0
 
     def elapsed(self) -> float:
@@ -202,7 +202,7 @@ class Driver:
         limit = frame.purse.out_of()
         generator = frame.generator
         try:
-            if limit and (frame.refused or limit == "seconds"):
+            if limit and frame.refused:
                 frame.stops += 1
                 if frame.stops > _STOPS_PER_FRAME:
                     generator.close()
@@ -281,6 +281,7 @@ class Driver:
             if flight.child is not None:
                 self._end_waiting(flight.child, sleeping_only=sleeping_only)
             elif isinstance(flight.effect, Sleep):
+                frame.refused = True
                 self.finish(flight, None, keep=False)
             elif not sleeping_only:
                 self.finish(flight, _refusal(flight.effect, "seconds"), keep=False)
@@ -389,7 +390,10 @@ class Driver:
         flight.replaying = True
         if not isinstance(effect, Sleep):
             self._handler(effect).replayed(effect, flight, result)
-        self.finish(flight, result, keep=False)
+        if self.clock.virtual and found.seconds > 0:  # simulated time passes again, so that what follows is the same
+            self.clock.call_at(flight.started + found.seconds, lambda: self.finish(flight, result, keep=False))
+        else:
+            self.finish(flight, result, keep=False)
 
     def finish(self, flight: Flight, result: Any, *, keep: bool = True) -> None:
         """An effect is over: keep its result, count it, and let its program go on if that was all it waited for."""

@@ -71,10 +71,11 @@ _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle o
 
 
 class Found(NamedTuple):
-    """A journaled result: the digest of its request, and its value as JSON."""
+    """A journaled result: the digest of its request, its value as JSON, and how long it took."""
 
     request: bytes
     value: str
+    seconds: float
 
 
 class Question(NamedTuple):
@@ -140,7 +141,7 @@ class Journal:
             self._read_ahead()
             found = self._ahead.pop(key, None)
         if found is None:
-            row = self._reader.execute("SELECT request, value FROM results WHERE key=?", (key,)).fetchone()
+            row = self._reader.execute("SELECT request, value, seconds FROM results WHERE key=?", (key,)).fetchone()
             found = None if row is None else Found(*row)
         if found is not None:
             self.unread -= 1
@@ -150,9 +151,9 @@ class Journal:
         """Programs ask for results nearly in the order they came in: one query for many."""
         if self._last_read >= self._last_id:
             return
-        query = "SELECT id, key, request, value FROM results WHERE id>? AND id<=? ORDER BY id LIMIT ?"
-        for row, key, request, value in self._reader.execute(query, (self._last_read, self._last_id, _READ_AHEAD)):
-            self._ahead[key] = Found(request, value)
+        query = "SELECT id, key, request, value, seconds FROM results WHERE id>? AND id<=? ORDER BY id LIMIT ?"
+        for row, key, *found in self._reader.execute(query, (self._last_read, self._last_id, _READ_AHEAD)):
+            self._ahead[key] = Found(*found)
             self._last_read = row
 
     def attempts(self, key: str) -> list[Reply]:

@@ -1,0 +1,212 @@
+"""Commands that start nothing: `check`, `list`, `schema`, `init`, `view`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+
+from swarmmind import report
+from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inputs
+from swarmmind.errors import UserError
+from swarmmind.evals.environments import ENVIRONMENTS
+from swarmmind.evals.scorers import SCORERS
+from swarmmind.evals.swarmbench import POLICIES
+from swarmmind.report.text import number, share, usd, visible
+from swarmmind.runs import api
+from swarmmind.runs import folder as folders
+from swarmmind.runs.models import prices
+from swarmmind.runs.plan import Plan, make_plan
+from swarmmind.runs.price import Estimate, estimate
+from swarmmind.spec import load_task, task_schema
+from swarmmind.spec import library
+from swarmmind.spec.cards import read_card
+from swarmmind.spec.source import read_text, read_yaml
+
+STARTER = """\
+# yaml-language-server: $schema=swarmmind.schema.json     (write it with: swarmmind schema > swarmmind.schema.json)
+schema: swarmmind/v1
+problem: What is the sum of the digits of 2**100?
+model: scripted            # a pretended model; a real one: vllm/Qwen/Qwen3-8B, openai/gpt-4o
+swarm:
+  agents: {solver: 5}
+  topology: debate         # who hears whom; see: swarmmind list topologies
+  memory: window
+score: {use: number, target: "115"}
+budget: {calls: 100, minutes: 10}
+seed: 7
+"""
+
+
+def check(
+    task: Annotated[Path, typer.Argument(help="The task file.")],
+    sets: Sets = None,
+    inputs: Inputs = None,
+    allow_code: AllowCode = False,
+    as_json: Json = False,
+) -> int:
+    """Validate a task and price its run: calls, tokens, cacheable share, cost, and the code it would run."""
+    loaded = load_task(task, overrides=sets or [], allow_code=True)
+    code = loaded.code
+    if code and not allow_code:
+        data: dict[str, Any] = {"task": str(task), "valid": True, "code": code, "estimate": None}
+        return _print_check(data, None, as_json)
+    plan = make_plan(loaded, parse_inputs(inputs or []), allow_code=allow_code)
+    found = anyio.run(estimate, plan, prices(plan))
+    data = {
+        "task": str(task),
+        "valid": True,
+        "code": code,
+        "agents": len(plan.society.agents),
+        "topology": loaded.topology.name,
+        "models": list(plan.specs),
+        "estimate": {name: getattr(found, name) for name in found.__struct_fields__},
+        "budget": {k: getattr(plan.task.budget.limits(), k) for k in ("calls", "tokens", "usd", "seconds")},
+        "warnings": _concerns(plan, found),
+    }
+    return _print_check(data, found, as_json)
+
+
+def _concerns(plan: Plan, found: Estimate) -> list[str]:
+    limits = plan.task.budget.limits()
+    concerns: list[str] = []
+    if limits.calls is not None and found.calls > limits.calls:
+        concerns.append(f"the run needs {found.calls:,} calls, the budget allows {limits.calls:,}")
+    tokens = found.prompt_tokens + found.completion_tokens
+    if limits.tokens is not None and tokens > limits.tokens:
+        concerns.append(f"the run needs about {tokens:,} tokens, the budget allows {limits.tokens:,}")
+    if found.cost_usd is not None and limits.usd is not None and found.cost_usd > limits.usd:
+        concerns.append(f"the run costs about {usd(found.cost_usd)}, the budget allows {usd(limits.usd)}")
+    if found.cost_usd is None:
+        concerns.append("money is unknown: no price for every model; add it under 'prices'")
+    return concerns
+
+
+def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) -> int:
+    if as_json:
+        sys.stdout.write(json.dumps(data) + "\n")
+        return 0
+    out = [f"{data['task']}: valid"]
+    if found is None:
+        out.append("not rehearsed: the task runs code of its own (below); pass --allow-code if you trust it")
+    else:
+        tokens = number(found.prompt_tokens)
+        out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
+        out.append(f"calls: {number(found.calls)}")
+        out.append(f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable")
+        out.append(
+            f"tokens written: about {number(found.completion_tokens)}, at most {number(found.max_completion_tokens)}"
+        )
+        out.append(f"cost: about {usd(found.cost_usd)}, at most {usd(found.max_cost_usd)}")
+        if found.rehearsed < found.calls:
+            out.append(f"(rehearsed {number(found.rehearsed)} calls, the rest extrapolated)")
+    out += [f"would run code: {use}" for use in data["code"]] or ["code it would run: none but SwarmMind's own"]
+    out += [f"warning: {warning}" for warning in data.get("warnings", [])]
+    sys.stdout.write("\n".join(visible(line) for line in out) + "\n")
+    return 0
+
+
+class Kind(StrEnum):
+    """What `list` lists."""
+
+    agents = "agents"
+    topologies = "topologies"
+    memory = "memory"
+    environments = "environments"
+    policies = "policies"
+    scorers = "scorers"
+    runs = "runs"
+
+
+def list_parts(
+    kind: Annotated[Kind | None, typer.Argument(help="What to list; everything if left out.")] = None,
+    runs: Runs = Path(api.RUNS),
+    as_json: Json = False,
+) -> int:
+    """List what a task file can name, and the runs that are there."""
+    data = {each.value: _entries(each, runs) for each in ([kind] if kind else list(Kind))}
+    if as_json:
+        sys.stdout.write(json.dumps(data) + "\n")
+        return 0
+    for title, entries in data.items():
+        if entries or kind:
+            sys.stdout.write(f"{title}:\n")
+        width = max((len(name) for name in entries), default=0)
+        for name, text in entries.items():
+            sys.stdout.write(visible(f"  {name:<{width}}  {text}".rstrip()) + "\n")
+    return 0
+
+
+def _entries(kind: Kind, runs: Path) -> dict[str, str]:
+    if kind is Kind.runs:
+        found = sorted(path.parent for path in runs.glob(f"*/{folders.JOURNAL}"))
+        return {path.name: _status(path) for path in found}
+    tables: dict[Kind, dict[str, Any]] = {
+        Kind.environments: ENVIRONMENTS,
+        Kind.scorers: SCORERS,
+        Kind.policies: {f"builtin/{name}": policy for name, policy in POLICIES.items()},
+    }
+    if kind in tables:
+        return {name: _first_line(part) for name, part in sorted(tables[kind].items())}
+    known = library.names(kind.value, Path.cwd())
+    return {name: _description(path) for name, path in known.items()}
+
+
+def _description(path: Path) -> str:
+    if path.suffix == ".md":
+        return read_card(path).description
+    return str(read_yaml(read_text(path), str(path)).data.get("description", ""))
+
+
+def _first_line(part: Any) -> str:
+    return ((getattr(part, "func", part).__doc__) or "").strip().split("\n")[0]
+
+
+def _status(folder: Path) -> str:
+    path = folder / folders.RESULT
+    if not path.is_file():
+        return "unfinished; go on with `swarmmind resume`"
+    result = folders.read_json(path)
+    return f"{result.get('status')}, score {number(result.get('score'))}"
+
+
+def schema() -> int:
+    """Print the JSON Schema of task files, for editors."""
+    sys.stdout.write(json.dumps(task_schema(), indent=2) + "\n")
+    return 0
+
+
+def init(folder: Annotated[Path, typer.Argument(help="The folder for the new task.")] = Path()) -> int:
+    """Write a task file to start from; an existing one is never overwritten."""
+    path = folder / folders.TASK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(STARTER)
+    except FileExistsError:
+        raise UserError(f"{path}: is there already; nothing was written") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    sys.stdout.write(f"wrote {path}; run it with: swarmmind run {path}\n")
+    return 0
+
+
+def view(
+    run: Annotated[str, typer.Argument(help="The run: its folder, its id, or `last`.")] = "last",
+    runs: Runs = Path(api.RUNS),
+    browser: Annotated[bool, typer.Option("--open/--no-open", help="Open it in the web browser.")] = True,
+    as_json: Json = False,
+) -> int:
+    """Make a run's report anew and open it."""
+    path = report.render(folders.find(run, runs)).resolve()
+    sys.stdout.write((json.dumps({"report": str(path)}) if as_json else str(path)) + "\n")
+    if browser and not as_json and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
+        webbrowser.open(path.as_uri())
+    return 0

@@ -1,0 +1,99 @@
+"""`swarmmind run` and `swarmmind resume`: progress on stderr, the result on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+
+from swarmmind import report
+from swarmmind.cli.live import Display, Watcher
+from swarmmind.errors import UserError
+from swarmmind.runs import api
+from swarmmind.runs.result import Result
+
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value: swarm.topology=debate.")
+]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="Give a value for one of the task's inputs.")
+]
+Runs = Annotated[Path, typer.Option("--runs", envvar="SWARMMIND_RUNS", help="Where run folders are kept.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON record on stdout.")]
+AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task run Python code that it names.")]
+Show = Annotated[Display, typer.Option("--display", help="Progress on stderr: live, plain lines, or none.")]
+
+
+def run(
+    task: Annotated[Path, typer.Argument(help="The task file.")],
+    sets: Sets = None,
+    inputs: Inputs = None,
+    runs: Runs = Path(api.RUNS),
+    allow_code: AllowCode = False,
+    as_json: Json = False,
+    display: Show = Display.auto,
+) -> int:
+    """Run a task file to its result."""
+    watcher = Watcher(display)
+
+    async def main() -> Result:
+        return await api.run(
+            task, inputs=parse_inputs(inputs or []), overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin
+        )
+
+    return _show(main, watcher, as_json)
+
+
+def resume(
+    run: Annotated[str, typer.Argument(help="The run: its folder, its id, or `last`.")],
+    sets: Sets = None,
+    runs: Runs = Path(api.RUNS),
+    allow_code: AllowCode = False,
+    as_json: Json = False,
+    display: Show = Display.auto,
+) -> int:
+    """Go on with a run that was interrupted, killed or stopped by its budget."""
+    watcher = Watcher(display)
+
+    async def main() -> Result:
+        return await api.resume(run, overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin)
+
+    return _show(main, watcher, as_json)
+
+
+def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool) -> int:
+    try:
+        with watcher:
+            result = anyio.run(main)
+    except KeyboardInterrupt:
+        if watcher.folder is not None:
+            sys.stderr.write(f"\ninterrupted; nothing is lost. Go on with:\n  swarmmind resume {watcher.folder}\n")
+        return 130
+    data = result.to_dict()
+    if as_json:
+        sys.stdout.write(json.dumps(data, ensure_ascii=True) + "\n")
+        for warning in result.warnings:
+            sys.stderr.write(f"warning: {warning}\n")
+    else:
+        sys.stdout.write("\n".join(report.lines(data)) + "\n")
+    return 1 if result.status == "failed" else 0
+
+
+def parse_inputs(given: list[str]) -> dict[str, Any]:
+    """`NAME=VALUE` options as a mapping.
+
+    Raises:
+        UserError: one is not of that form.
+    """
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UserError(f"--input {text!r}: must be NAME=VALUE")
+        values[name] = value
+    return values

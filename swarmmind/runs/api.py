@@ -1,0 +1,108 @@
+"""SwarmMind as a library: run a task, go on with a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from swarmmind.errors import RunError
+from swarmmind.runs import folder as folders
+from swarmmind.runs.execute import Watch, execute
+from swarmmind.runs.plan import Plan, make_plan
+from swarmmind.runs.result import Result
+from swarmmind.spec import LoadedTask, load_task, load_task_data
+
+RUNS = "runs"
+
+
+async def run(
+    task: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    inputs: Mapping[str, Any] | None = None,
+    overrides: Sequence[str] = (),
+    runs: str | os.PathLike[str] = RUNS,
+    allow_code: bool = False,
+    env: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Run a task and return its result; everything about it is in `result.folder`.
+
+    Args:
+        task: a task file, or the same as plain data (paths in it are relative to the working directory).
+        inputs: values for the names that the task declares under `inputs`.
+        overrides: `swarm.topology=debate`, as the command line's `--set`.
+        runs: where the run's folder is made.
+        allow_code: whether the task may name Python code of its own.
+        env: environment variables for keys, endpoints and `${NAME}`; `None` is the process's.
+        watch: called once at the beginning with the run's live counters.
+
+    Raises:
+        UserError: the task, or something it names, is wrong; one line with its place.
+        Diverged, JournalError: see `execute`.
+    """
+    env = os.environ if env is None else env
+    if isinstance(task, Mapping):
+        loaded = load_task_data(task, Path.cwd(), allow_code=allow_code)
+    else:
+        loaded = load_task(task, overrides=overrides, env=env, allow_code=allow_code)
+    plan = make_plan(loaded, inputs, allow_code=allow_code)
+    folder = _begin(plan, loaded, Path(runs), inputs or {})
+    return await execute(plan, folder, env, watch)
+
+
+def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any]) -> Path:
+    folder = folders.create(runs, plan.name)
+    folders.write_text(folder / folders.TASK, loaded.text)
+    origin = {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs)}
+    folders.write_json(folder / folders.ORIGIN, origin)
+    return folder
+
+
+async def resume(
+    run: str | os.PathLike[str],
+    *,
+    overrides: Sequence[str] = (),
+    runs: str | os.PathLike[str] = RUNS,
+    allow_code: bool = False,
+    env: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Go on with a run that was interrupted, killed, or stopped by its budget; no journaled call is made again.
+
+    A run that is finished is replayed to its result without a call.
+
+    Args:
+        run: its folder, its id, or `last`.
+        overrides: what may change: a larger budget, other limits. What changes an answer that is already there is
+            refused (`Diverged`).
+        runs: where run folders are looked for.
+        allow_code: whether the task may name Python code of its own.
+        env: environment variables for keys and endpoints; `None` is the process's.
+        watch: called once at the beginning with the run's live counters.
+
+    Raises:
+        UserError: there is no such run, or its task cannot be loaded any more.
+        Diverged, JournalError: see `execute`.
+    """
+    env = os.environ if env is None else env
+    folder = folders.find(os.fspath(run), Path(runs))
+    origin = folders.read_json(folder / folders.ORIGIN)
+    where = Path(origin["folder"])
+    if not where.is_dir():
+        raise RunError(f"{folder}: the task's folder {where} is not there any more; its cards and data are needed")
+    loaded = load_task(folder / folders.TASK, overrides=overrides, env={}, allow_code=allow_code, folder=where)
+    plan = make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
+    return await execute(plan, folder, env, watch)
+
+
+def run_sync(task: str | os.PathLike[str] | Mapping[str, Any], **options: Any) -> Result:
+    """`run` for programs without an event loop; the same arguments."""
+
+    async def main() -> Result:
+        return await run(task, **options)
+
+    return anyio.run(main)

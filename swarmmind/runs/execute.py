@@ -1,0 +1,170 @@
+"""A run from its first effect to its result, in its folder; a second session of it goes on where the first stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import anyio.to_thread
+
+import swarmmind
+from swarmmind import report
+from swarmmind.agents.asker import Asker
+from swarmmind.effects import Ask, Outcome, Usage
+from swarmmind.errors import RunError
+from swarmmind.runs import folder as folders
+from swarmmind.runs.models import Models
+from swarmmind.runs.plan import Plan
+from swarmmind.runs.result import Coverage, Result, Status
+from swarmmind.runtime.budget import Purse
+from swarmmind.runtime.clock import RealClock, VirtualClock
+from swarmmind.runtime.driver import Driver, World
+from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.meter import Meter
+
+
+class Progress(NamedTuple):
+    """A run that is going on, for whoever watches: read it as often as you like, nothing is called back.
+
+    Attributes:
+        folder: the run's folder.
+        plan: what is being run.
+        meter: the counters.
+        elapsed: seconds on the run's clock so far.
+    """
+
+    folder: Path
+    plan: Plan
+    meter: Meter
+    elapsed: Callable[[], float]
+
+
+Watch = Callable[[Progress], None]
+"""Called once, when a run begins."""
+
+
+class _Session(NamedTuple):
+    """One process's turn at a run."""
+
+    plan: Plan
+    folder: Path
+    journal: Journal
+    meter: Meter
+    driver: Driver
+    began: float
+    seconds_before: float
+
+
+async def execute(plan: Plan, folder: Path, env: Mapping[str, str], watch: Watch | None = None) -> Result:
+    """Run a plan in a folder, or go on with the run that the folder holds.
+
+    Whatever happens, `result.json` and the journal say what was done; only a bug or an interruption is raised on.
+
+    Raises:
+        RunError: the folder's run is going on elsewhere, damaged, or of another seed.
+        UserError: a model cannot be reached for lack of a key or an optional package.
+        Diverged: the task or its code changed since the run was started.
+        JournalError: the disk cannot be written.
+    """
+    models = Models(plan, env)
+    with ExitStack() as stack:
+        journal = Journal(folder / folders.JOURNAL)
+        stack.callback(journal.close)
+        clock = VirtualClock() if plan.rehearsable else RealClock()
+        meter = Meter()
+        asker = Asker(models.by_name, reasks=models.reasks)
+        purse = Purse(plan.task.budget.limits())
+        driver = Driver(World(journal, clock, plan.streams, purse, meter, {Ask: asker}))
+        session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
+        _check_same(session)
+        journal.start()
+        if watch is not None:
+            watch(Progress(folder, plan, meter, driver.elapsed))
+        result = await _run(session, models)
+    await anyio.to_thread.run_sync(report.render, folder)
+    return result
+
+
+async def _run(session: _Session, models: Models) -> Result:
+    outcome: Outcome | None = None
+    status: Status = "interrupted"
+    error: str | None = None
+    try:
+        outcome = await session.driver.run(session.plan.program)
+        status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"
+        error = outcome.failure.message if outcome.failure else None
+    except Exception as bug:
+        status, error = "crashed", f"{type(bug).__name__}: {bug}"
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await models.close()
+        result = _result(session, outcome, status, error)
+        session.journal.note("status", status)
+        session.journal.note("seconds", result.seconds)
+        folders.write_json(session.folder / folders.RESULT, result.to_dict())
+    return result
+
+
+def _check_same(session: _Session) -> None:
+    """A folder's journal belongs to one seed and program; say so before anything diverges."""
+    journal, plan = session.journal, session.plan
+    seed = journal.meta("seed")
+    if seed is not None and seed != plan.task.seed:
+        raise RunError(f"{session.folder}: was run with seed {seed}, not {plan.task.seed}; start a new run instead")
+    journal.note("seed", plan.task.seed)
+    journal.note("status", "running")
+    journal.note("task", blake2b(plan.loaded.text.encode(), digest_size=16).hexdigest())
+
+
+def _result(session: _Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
+    plan, meter, driver = session.plan, session.meter, session.driver
+    environment = plan.society.environment
+    value = outcome.value if outcome else None
+    coverage = Coverage.of(meter)
+    stopped = outcome.stopped if outcome else None
+    return Result(
+        run_id=session.folder.name,
+        name=plan.name,
+        status=status,
+        output=value if value is not None or environment is None else environment.frame(),
+        score=plan.score(value),
+        usage=meter.usage,
+        coverage=coverage,
+        seconds=round(session.seconds_before + time.monotonic() - session.began, 3),
+        makespan_seconds=round(driver.elapsed(), 6),
+        folder=str(session.folder),
+        seed=plan.task.seed,
+        models=list(plan.specs),
+        topology=plan.loaded.topology.name,
+        version=swarmmind.__version__,
+        stopped=stopped,
+        undone=_undone(plan, coverage) if status in ("stopped", "interrupted", "crashed") else None,
+        error=error,
+        failures=list(meter.failures.values()),
+        metrics=environment.metrics() if environment else {},
+        warnings=_warnings(plan, meter.usage),
+    )
+
+
+def _undone(plan: Plan, coverage: Coverage) -> str | None:
+    if plan.calls is None:
+        return f"{coverage.cancelled} planned calls were not made; how many more were to come is not known"
+    left = max(plan.calls - coverage.finished - coverage.failed, 0)
+    return f"{left:,} of {plan.calls:,} calls were not made"
+
+
+def _warnings(plan: Plan, usage: Usage) -> list[str]:
+    warnings: list[str] = []
+    if usage.cost_usd is None:
+        names = ", ".join(name for name in plan.specs)
+        warnings.append(f"money is unknown: no price for {names}; add it under 'prices'")
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        warnings.append("tokens are unknown: the server did not report them for every call")
+    return warnings
+

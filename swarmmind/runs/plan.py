@@ -1,0 +1,198 @@
+"""From a loaded task to everything a run is made of, before anything is started or paid for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from swarmmind.agents.population import populate
+from swarmmind.effects import Agent, Program
+from swarmmind.errors import SpecError, UserError, near
+from swarmmind.evals.environments import ENVIRONMENTS
+from swarmmind.evals.scorers import SCORERS, Scoring
+from swarmmind.memory import MEMORIES
+from swarmmind.ports import Context, Environment, Memory
+from swarmmind.rng import Streams
+from swarmmind.runs.parameters import Complain, build, checked
+from swarmmind.runs.problems import Item, many, one, read_items
+from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Part, Task, load_code
+from swarmmind.spec.source import Place
+from swarmmind.spec.templates import template
+from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
+
+
+class Plan(NamedTuple):
+    """A run that has not begun.
+
+    Attributes:
+        loaded: the task.
+        name: what the run is called.
+        streams: the master seed's random streams.
+        society: the population with its problem.
+        program: the root program.
+        items: the problems of a data set, or the one problem; empty for a world.
+        scoring: how outputs are judged, or `None`.
+        calls: of a run without failures; `None` if the topology cannot say.
+        specs: the models that agents use, by the name agents know them by.
+    """
+
+    loaded: LoadedTask
+    name: str
+    streams: Streams
+    society: Society
+    program: Callable[[Context], Program]
+    items: list[Item]
+    scoring: Scoring | None
+    calls: int | None
+    specs: Mapping[str, ModelSpec]
+
+    @property
+    def task(self) -> Task:
+        """The task's values."""
+        return self.loaded.task
+
+    @property
+    def rehearsable(self) -> bool:
+        """Whether every agent answers from this process, so that the run needs neither network nor real time."""
+        return all(spec.provider in ("scripted", "builtin") for spec in self.specs.values())
+
+    def score(self, value: Any) -> float | None:
+        """The run's score: the world's own, the mean of a data set, or the output's; `None` if nothing was scored.
+
+        A problem of a data set without an output counts 0 only if its agents spoke: one that failed for want of an
+        answer is left out, and the coverage says so.
+        """
+        if self.society.environment is not None:
+            return self.society.environment.score
+        if self.scoring is None or value is None:
+            return None
+        if not isinstance(self.task.problem, DatasetProblem):
+            return self.scoring.score(value, self.items[0].target)
+        pairs = zip(value, self.items, strict=True)
+        scores = [self.scoring.score(output, item.target) for output, item in pairs if output is not None]
+        return sum(scores) / len(scores) if scores else None
+
+
+def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, allow_code: bool = False) -> Plan:
+    """Look up and build all parts of a run.
+
+    Args:
+        loaded: the task.
+        inputs: values for the names that the task declares under `inputs`.
+        allow_code: whether the user allowed the task to name Python code.
+
+    Raises:
+        SpecError: a part is unknown or a parameter is wrong; with its place in the task.
+        UserError: an input is not declared.
+    """
+    task = loaded.task
+    streams = Streams(task.seed)
+    agents = populate(task, task.swarm.groups, loaded.cards, streams)
+    scoring = _scoring(loaded, allow_code)
+    environment = _environment(loaded, len(agents), allow_code)
+    question = Question("", read=scoring.read, output=scoring.output) if scoring else Question("")
+    items = _items(loaded, inputs or {}, environment)
+    if items:
+        question = question._replace(text=items[0].text)
+    society = Society(agents, _memory(loaded, allow_code), question, environment, _policy(task), task.seed)
+    topology, arguments = _topology(loaded, allow_code)
+    run = partial(topology.program, **arguments)
+    if isinstance(task.problem, DatasetProblem):
+        program = many(run, society, items, scoring.score if scoring else None)
+    else:
+        program = one(run, society)
+    calls = None if topology.calls is None else topology.calls(society, **arguments) * max(1, len(items))
+    name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
+    return Plan(loaded, name, streams, society, program, items, scoring, calls, _specs(task, agents))
+
+
+def _items(loaded: LoadedTask, inputs: Mapping[str, Any], environment: Environment | None) -> list[Item]:
+    task = loaded.task
+    unknown = [name for name in inputs if name not in task.inputs]
+    if unknown:
+        hint = near(unknown[0], list(task.inputs)) if task.inputs else "; the task declares no 'inputs'"
+        raise UserError(f"input {unknown[0]!r} is not declared by the task{hint}")
+    if isinstance(task.problem, DatasetProblem):
+        return read_items(task.problem, loaded.folder)
+    if environment is not None:
+        return []
+    text = str(task.problem)
+    if task.inputs:
+        text = template(text, Place()).render({**task.inputs, **inputs})
+    return [Item(text, task.score.target if task.score else None)]
+
+
+def _policy(task: Task) -> Policy:
+    policy = task.swarm.on_failure
+    return Policy(policy) if isinstance(policy, str) else Policy("quorum", policy.quorum)
+
+
+def _specs(task: Task, agents: tuple[Agent, ...]) -> dict[str, ModelSpec]:
+    names = dict.fromkeys(agent.model for agent in agents)
+    return {name: task.model if name == task.model.name else task.model_named(name) for name in names}
+
+
+def _topology(loaded: LoadedTask, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
+    part = loaded.topology
+    found = _find(part, TOPOLOGIES, loaded, ("swarm", "topology"), allow_code)
+    topology = found if isinstance(found, Topology) else Topology(found)
+    return topology, checked(topology.program, part.parameters, 2, part.error)
+
+
+def _memory(loaded: LoadedTask, allow_code: bool) -> Memory:
+    if len(loaded.memory) != 1:
+        raise loaded.error(("swarm", "memory"), "several memories together are not available in this version")
+    part = loaded.memory[0]
+    return build(_find(part, MEMORIES, loaded, ("swarm", "memory"), allow_code), part.parameters, part.error)
+
+
+def _find(part: Part, table: Mapping[str, Any], loaded: LoadedTask, path: tuple[str, ...], allow_code: bool) -> Any:
+    if part.is_code:
+        return load_code(part.use, loaded.folder, allow_code)
+    if part.use not in table:
+        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(table))}")
+    return table[part.use]
+
+
+def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:
+    score = loaded.task.score
+    if score is None:
+        return None
+    complain = _complain(loaded, ("score",))
+    if ":" in score.use:
+        function = load_code(score.use, loaded.folder, allow_code)
+        return function if isinstance(function, Scoring) else Scoring(function)
+    if score.use not in SCORERS:
+        raise loaded.error(("score", "use"), f"unknown scorer {score.use!r}{near(score.use, list(SCORERS))}")
+    scoring = build(SCORERS[score.use], score.parameters, complain)
+    if score.target is None and not isinstance(loaded.task.problem, DatasetProblem):
+        raise loaded.error(("score",), "needs a 'target': what is right")
+    return scoring
+
+
+def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environment | None:
+    problem = loaded.task.problem
+    if not isinstance(problem, EnvironmentProblem):
+        return None
+    name, given = problem.environment, dict(problem.parameters)
+    if ":" in name:
+        factory: Callable[..., Any] = load_code(name, loaded.folder, allow_code)
+    elif name in ENVIRONMENTS:
+        factory = ENVIRONMENTS[name]
+    else:
+        path = ("problem", "environment")
+        raise loaded.error(path, f"unknown environment {name!r}{near(name, list(ENVIRONMENTS))}")
+    if "agents" not in given and "agents" in inspect.signature(factory).parameters:
+        given["agents"] = agents
+    return build(factory, given, _complain(loaded, ("problem",)))
+
+
+def _complain(loaded: LoadedTask, path: tuple[str, ...]) -> Complain:
+    def complain(name: str, message: str) -> SpecError:
+        at = (*path, name) if name else path
+        known = at in loaded.source.values or not name
+        return loaded.error(at, message) if known else loaded.error(path, f"{name}: {message}")
+
+    return complain

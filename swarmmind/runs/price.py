@@ -1,0 +1,143 @@
+"""What a run will take, before it is started: its program is rehearsed with agents that say something of typical length.
+
+The rehearsal goes through the real driver under the virtual clock, so calls and prompts are those of a run without
+failures, growth of contexts included. Tokens are estimated as characters / 4.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from swarmmind.effects import Ask, Choice, Json, Limits, Outcome, Reply, Usage
+from swarmmind.errors import Spent
+from swarmmind.models.example_json import example
+from swarmmind.models.prices import Price
+from swarmmind.runs.plan import Plan
+from swarmmind.runtime.budget import Purse
+from swarmmind.runtime.clock import VirtualClock
+from swarmmind.runtime.driver import Driver, World
+from swarmmind.runtime.flight import Flight
+from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.meter import Meter
+
+MAX_REHEARSED_CALLS = 5_000
+_TYPICAL_TOKENS = 120
+_CHARS_PER_TOKEN = 4
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """The price of a run without failures.
+
+    Attributes:
+        calls: model calls; exact if the topology can say, else as rehearsed.
+        prompt_tokens: read, all calls together.
+        cacheable_tokens: of these, in prompts' heads that were sent before.
+        completion_tokens: written, at a typical length of an answer.
+        max_completion_tokens: written, if every answer is as long as it may be.
+        cost_usd: at the typical length; `None` without a price.
+        max_cost_usd: if every answer is as long as it may be.
+        rehearsed: how many calls were rehearsed; the rest is extrapolated.
+    """
+
+    calls: int
+    prompt_tokens: int
+    cacheable_tokens: int
+    completion_tokens: int
+    max_completion_tokens: int
+    cost_usd: float | None
+    max_cost_usd: float | None
+    rehearsed: int
+
+
+class _Rehearsal:
+    """Counts what is asked, and answers."""
+
+    def __init__(self, limit: int) -> None:
+        self.calls = self.prompt = self.cacheable = self.completion = self.longest = 0
+        self._limit = limit
+        self._heads: set[int] = set()
+
+    def __call__(self, ask: Ask, flight: Flight) -> Reply:
+        if self.calls >= self._limit:
+            flight.frame.purse.broken = "calls"
+            raise Spent("calls")
+        self.calls += 1
+        head, shared = 0, True
+        for message in ask.messages:
+            tokens = -(-len(message.content) // _CHARS_PER_TOKEN) + 4
+            self.prompt += tokens
+            head = hash((head, ask.agent.model, message))
+            shared = shared and head in self._heads
+            self.cacheable += tokens if shared else 0
+            self._heads.add(head)
+        sampling = ask.sampling or ask.agent.sampling
+        self.longest += sampling.max_tokens
+        self.completion += min(sampling.max_tokens, _typical(ask))
+        return Reply(*_answer(ask, flight), usage=Usage(calls=1))
+
+    def replayed(self, ask: Ask, flight: Flight, result: Reply) -> None:
+        """Nothing is remembered."""
+
+    def read(self, ask: Ask, outcome: Outcome) -> Reply:
+        """Never asked: nobody here is a program."""
+        return Reply(text=str(outcome.value), value=outcome.value)
+
+
+def _typical(ask: Ask) -> int:
+    return 4 if isinstance(ask.output, Choice) else _TYPICAL_TOKENS
+
+
+def _answer(ask: Ask, flight: Flight) -> tuple[str, Any]:
+    if isinstance(ask.output, Choice):
+        return ask.output.options[-1], ask.output.options[-1]
+    if isinstance(ask.output, Json):
+        document = example(ask.output.schema, flight.rng(), {})
+        return msgspec.json.encode(document).decode(), document
+    text = "thinking " * (_TYPICAL_TOKENS * _CHARS_PER_TOKEN // 9) + "\nANSWER: 0"
+    return text, text
+
+
+async def estimate(plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:
+    """Rehearse a run and price it.
+
+    Args:
+        plan: the run; its environment is played and must be reset before it is used again (a run does that).
+        prices: by model name; a model without one makes money unknown.
+
+    Raises:
+        Exception: what the program raises; a topology that fails here would fail in the run.
+    """
+    rehearsal = _Rehearsal(min(plan.calls or MAX_REHEARSED_CALLS, MAX_REHEARSED_CALLS))
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal(Path(folder) / "journal.sqlite")
+        try:
+            journal.start()
+            world = World(journal, VirtualClock(), plan.streams, Purse(Limits()), Meter(), {Ask: rehearsal})
+            await Driver(world).run(plan.program)
+        finally:
+            journal.close()
+    return _scaled(rehearsal, plan, prices)
+
+
+def _scaled(rehearsal: _Rehearsal, plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:
+    calls = rehearsal.calls if plan.calls is None else plan.calls
+    factor = calls / max(rehearsal.calls, 1)
+    prompt, cacheable = round(rehearsal.prompt * factor), round(rehearsal.cacheable * factor)
+    typical, longest = round(rehearsal.completion * factor), round(rehearsal.longest * factor)
+    price = _single(plan, prices)
+    cost = price and price.cost_usd(Usage(calls, prompt, cacheable, typical))
+    most = price and price.cost_usd(Usage(calls, prompt, 0, longest))
+    return Estimate(calls, prompt, cacheable, typical, longest, cost, most, rehearsal.calls)
+
+
+def _single(plan: Plan, prices: Mapping[str, Price | None]) -> Price | None:
+    """One price for all: the dearest of the models in use, or none if any is unknown."""
+    known = [prices.get(name) for name in plan.specs]
+    if any(price is None for price in known):
+        return None
+    return max((p for p in known if p is not None), key=lambda p: (p.output_usd, p.input_usd), default=None)

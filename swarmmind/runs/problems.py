@@ -1,0 +1,98 @@
+"""What a task asks, as programs: one question, a data set of them, or a world."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from swarmmind.effects import Nested, Outcome, Program, Record
+from swarmmind.errors import SpecError, Stop
+from swarmmind.ports import Context
+from swarmmind.spec.task import DatasetProblem
+from swarmmind.topologies import Question, Society
+
+
+class Item(NamedTuple):
+    """One problem with what is right, if that is known."""
+
+    text: str
+    target: Any = None
+
+
+def read_items(problem: DatasetProblem, folder: Path) -> list[Item]:
+    """The problems of a data set.
+
+    Raises:
+        SpecError: a line is not a JSON object, or lacks the problem's column; with its place.
+    """
+    path = folder / problem.dataset
+    items: list[Item] = []
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if problem.limit is not None and len(items) >= problem.limit:
+                break
+            if line.strip():
+                items.append(_item(line, problem, problem.dataset, number))
+    if not items:
+        raise SpecError("the data set is empty", file=problem.dataset, line=1, column=1)
+    return items
+
+
+def _item(line: str, problem: DatasetProblem, file: str, number: int) -> Item:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise SpecError(f"not JSON: {error}", file=file, line=number, column=1) from None
+    column = problem.fields.problem
+    if not isinstance(row, dict) or column not in row:
+        found = f"columns {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
+        message = f"must be an object with a column {column!r} (see problem.fields), got {found:.120}"
+        raise SpecError(message, file=file, line=number, column=1)
+    text = row[column]
+    return Item(text if isinstance(text, str) else json.dumps(text), row.get(problem.fields.target))
+
+
+def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:
+    """The program of a single problem or world."""
+    return lambda ctx: topology(ctx, society)
+
+
+def many(
+    topology: Callable[[Context, Society], Program],
+    society: Society,
+    items: Sequence[Item],
+    score: Callable[[Any, Any], float] | None,
+) -> Callable[[Context], Program]:
+    """The program of a data set: every problem on its own, all at once, each with a memory of its own."""
+
+    def program(ctx: Context) -> Program:
+        nested = [Nested(_for_item(topology, society, item), f"item-{at}") for at, item in enumerate(items)]
+        try:
+            outcomes = yield nested
+        except Stop as stop:
+            outcomes = stop.results
+        yield [
+            Record("item", _row(at, item, out, score))
+            for at, (item, out) in enumerate(zip(items, outcomes, strict=True))
+        ]
+        return [outcome.value for outcome in outcomes]
+
+    return program
+
+
+def _for_item(
+    topology: Callable[[Context, Society], Program], society: Society, item: Item
+) -> Callable[[Context], Program]:
+    question: Question = society.question._replace(text=item.text)
+    return lambda ctx: topology(ctx, society._replace(question=question, memory=society.memory.fork()))
+
+
+def _row(at: int, item: Item, outcome: Outcome, score: Callable[[Any, Any], float] | None) -> Mapping[str, Any]:
+    row: dict[str, Any] = {"item": at, "output": outcome.value}
+    if outcome.failure is not None:
+        row["failure"] = outcome.failure.message
+    if score is not None and outcome.ok:
+        row["score"] = score(outcome.value, item.target)
+    return row
