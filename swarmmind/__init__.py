@@ -1,3 +1,14 @@
-"""SwarmMind: run, measure and evolve populations of LLM agents from one file."""
+"""SwarmMind: run, measure and evolve populations of LLM agents from one file.
+
+    import swarmmind
+
+    result = await swarmmind.run("task.yaml", inputs={"question": "..."})
+    print(result.output, result.score, result.usage, result.coverage, result.folder)
+"""
 
 __version__ = "0.1.0"
+
+from swarmmind.runs.api import resume, run, run_sync
+from swarmmind.runs.result import Result
+
+__all__ = ["Result", "__version__", "resume", "run", "run_sync"]

@@ -25,8 +25,7 @@ from swarmmind.runs import folder as folders
 from swarmmind.runs.models import prices
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
-from swarmmind.spec import load_task, task_schema
-from swarmmind.spec import library
+from swarmmind.spec import library, load_task, task_schema
 from swarmmind.spec.cards import read_card
 from swarmmind.spec.source import read_text, read_yaml
 
@@ -100,7 +99,9 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
         tokens = number(found.prompt_tokens)
         out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
         out.append(f"calls: {number(found.calls)}")
-        out.append(f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable")
+        out.append(
+            f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable"
+        )
         out.append(
             f"tokens written: about {number(found.completion_tokens)}, at most {number(found.max_completion_tokens)}"
         )

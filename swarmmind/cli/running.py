@@ -43,7 +43,12 @@ def run(
 
     async def main() -> Result:
         return await api.run(
-            task, inputs=parse_inputs(inputs or []), overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin
+            task,
+            inputs=parse_inputs(inputs or []),
+            overrides=sets or [],
+            runs=runs,
+            allow_code=allow_code,
+            watch=watcher.begin,
         )
 
     return _show(main, watcher, as_json)

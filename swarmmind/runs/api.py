@@ -88,15 +88,18 @@ async def resume(
         UserError: there is no such run, or its task cannot be loaded any more.
         Diverged, JournalError: see `execute`.
     """
-    env = os.environ if env is None else env
     folder = folders.find(os.fspath(run), Path(runs))
+    plan = _again(folder, overrides, allow_code)
+    return await execute(plan, folder, os.environ if env is None else env, watch)
+
+
+def _again(folder: Path, overrides: Sequence[str], allow_code: bool) -> Plan:
     origin = folders.read_json(folder / folders.ORIGIN)
     where = Path(origin["folder"])
     if not where.is_dir():
         raise RunError(f"{folder}: the task's folder {where} is not there any more; its cards and data are needed")
     loaded = load_task(folder / folders.TASK, overrides=overrides, env={}, allow_code=allow_code, folder=where)
-    plan = make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
-    return await execute(plan, folder, env, watch)
+    return make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
 
 
 def run_sync(task: str | os.PathLike[str] | Mapping[str, Any], **options: Any) -> Result:

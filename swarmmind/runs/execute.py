@@ -167,4 +167,3 @@ def _warnings(plan: Plan, usage: Usage) -> list[str]:
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         warnings.append("tokens are unknown: the server did not report them for every call")
     return warnings
-

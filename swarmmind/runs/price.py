@@ -1,4 +1,4 @@
-"""What a run will take, before it is started: its program is rehearsed with agents that say something of typical length.
+"""What a run will take, before it is started: its program is rehearsed with agents that say something typical.
 
 The rehearsal goes through the real driver under the virtual clock, so calls and prompts are those of a run without
 failures, growth of contexts included. Tokens are estimated as characters / 4.

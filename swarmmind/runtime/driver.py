@@ -37,7 +37,7 @@ _CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
 class Handler(Protocol):
     """Executes effects of one type. Knows nothing of programs, the journal or other effects."""
 
-    def __call__(self, effect: Any, flight: Flight) -> Any:
+    def __call__(self, effect: Any, flight: Flight, /) -> Any:
         """The result; or a `Later`; or an awaitable of the result; or a `Nested` whose outcome becomes the result.
 
         Raises:
@@ -45,11 +45,11 @@ class Handler(Protocol):
         """
         ...
 
-    def replayed(self, effect: Any, flight: Flight, result: Any) -> None:
+    def replayed(self, effect: Any, flight: Flight, result: Any, /) -> None:
         """The result came from the journal: remember what a live execution would have left behind."""
         ...
 
-    def read(self, effect: Any, outcome: Outcome) -> Any:
+    def read(self, effect: Any, outcome: Outcome, /) -> Any:
         """The result of an effect that a nested program answered."""
         ...
 

@@ -71,7 +71,7 @@ class ModelSpec(Strict):
     transport: Literal["aiohttp", "httpx", "openai"] = Field(default="aiohttp", description="Which HTTP client to use.")
     limits: EndpointLimits = Field(default=EndpointLimits(), description="What the endpoint may be asked at once.")
     deadline_seconds: float = Field(
-        default=600, gt=0, description="How long one answer may take, retries and queueing included."
+        default=600, gt=0, description="How long one request may take at the server before it counts as failed."
     )
     attempts: int = Field(
         default=5, ge=1, description="How often one request is tried when it fails in a way that may pass."
