@@ -6,9 +6,8 @@
     print(result.output, result.score, result.usage, result.coverage, result.folder)
 """
 
-__version__ = "0.1.0"
-
 from swarmmind.runs.api import resume, run, run_sync
 from swarmmind.runs.result import Result
+from swarmmind.version import __version__
 
 __all__ = ["Result", "__version__", "resume", "run", "run_sync"]

@@ -16,9 +16,8 @@ import typer
 from swarmmind import report
 from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inputs
 from swarmmind.errors import UserError
-from swarmmind.evals.environments import ENVIRONMENTS
+from swarmmind.evals.environments import ENVIRONMENTS, POLICIES, summary
 from swarmmind.evals.scorers import SCORERS
-from swarmmind.evals.swarmbench import POLICIES
 from swarmmind.report.text import number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
@@ -27,6 +26,7 @@ from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
 from swarmmind.spec import library, load_task, task_schema
 from swarmmind.spec.cards import read_card
+from swarmmind.spec.library import PartKind
 from swarmmind.spec.source import read_text, read_yaml
 
 STARTER = """\
@@ -149,25 +149,20 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
     if kind is Kind.runs:
         found = sorted(path.parent for path in runs.glob(f"*/{folders.JOURNAL}"))
         return {path.name: _status(path) for path in found}
-    tables: dict[Kind, dict[str, Any]] = {
-        Kind.environments: ENVIRONMENTS,
-        Kind.scorers: SCORERS,
-        Kind.policies: {f"builtin/{name}": policy for name, policy in POLICIES.items()},
-    }
-    if kind in tables:
-        return {name: _first_line(part) for name, part in sorted(tables[kind].items())}
-    known = library.names(kind.value, Path.cwd())
-    return {name: _description(path) for name, path in known.items()}
+    if kind is Kind.environments:
+        return {name: summary(name) for name in sorted(ENVIRONMENTS)}
+    if kind is Kind.policies:
+        return {f"builtin/{name}": summary(name) for name in sorted(POLICIES)}
+    if kind is Kind.scorers:
+        return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted(SCORERS.items())}
+    folder: PartKind = "agents" if kind is Kind.agents else "topologies" if kind is Kind.topologies else "memory"
+    return {name: _description(path) for name, path in library.names(folder, Path.cwd()).items()}
 
 
 def _description(path: Path) -> str:
     if path.suffix == ".md":
         return read_card(path).description
     return str(read_yaml(read_text(path), str(path)).data.get("description", ""))
-
-
-def _first_line(part: Any) -> str:
-    return ((getattr(part, "func", part).__doc__) or "").strip().split("\n")[0]
 
 
 def _status(folder: Path) -> str:

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
-import click
 import typer
 
 from swarmmind.cli import inspecting, running
 from swarmmind.errors import Diverged, JournalError, UserError
+from swarmmind.report.text import visible
 
 app = typer.Typer(
     name="swarmmind",
@@ -23,28 +25,39 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (running.run, running.resume):
-    app.command()(command)
-for command in (inspecting.check, inspecting.schema, inspecting.init, inspecting.view):
-    app.command()(command)
-app.command("list")(inspecting.list_parts)
+
+
+def _exits(command: Callable[..., int]) -> Callable[..., None]:
+    """A command whose return value becomes the exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        code = command(*args, **options)
+        if code:
+            raise typer.Exit(code)
+
+    return run
+
+
+for name, command in {
+    "run": running.run,
+    "resume": running.resume,
+    "check": inspecting.check,
+    "list": inspecting.list_parts,
+    "schema": inspecting.schema,
+    "init": inspecting.init,
+    "view": inspecting.view,
+}.items():
+    app.command(name)(_exits(command))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
-    sys.exit(_main(arguments))
-
-
-def _main(arguments: Sequence[str] | None) -> int:
     try:
-        code: Any = app(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        return 130
+        app(args=None if arguments is None else list(arguments))
     except (UserError, Diverged, JournalError) as error:
-        message = " ".join(str(error).splitlines())
-        sys.stderr.write(f"{message}\n")
-        return 2 if isinstance(error, UserError) else 1
-    return code if isinstance(code, int) else 0
+        sys.stderr.write(visible(" ".join(str(error).splitlines())) + "\n")
+        sys.exit(2 if isinstance(error, UserError) else 1)
+    except BrokenPipeError:  # `swarmmind list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

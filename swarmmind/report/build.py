@@ -8,6 +8,7 @@ The page is written as it is made and takes its place by a rename.
 from __future__ import annotations
 
 import os
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -19,12 +20,13 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from swarmmind import __version__
+from swarmmind.errors import RunError
 from swarmmind.report import text
 from swarmmind.report.frames import Frames, Tables
 from swarmmind.report.pack import TEXT_CHARACTERS, Packer, Transcripts
 from swarmmind.report.read import Source
 from swarmmind.report.tally import Tally
+from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
 _PAGE = files("swarmmind.report") / "page"
@@ -54,6 +56,8 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
             for piece in _pieces(source, limit_bytes):
                 file.write(piece)
         part.replace(path)
+    except sqlite3.DatabaseError as error:
+        raise RunError(f"{folder / 'journal.sqlite'}: damaged ({error})") from error
     finally:
         source.close()
         part.unlink(missing_ok=True)
@@ -74,8 +78,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     def index() -> Markup:
         return json_in_script(_index(tally, frames, tables, transcripts) | {"limit_bytes": limit_bytes})
 
-    script = Markup("\n".join((_PAGE / name).read_text("utf-8") for name in _SCRIPTS))
-    style = Markup((_PAGE / "report.css").read_text("utf-8"))
+    script, style = _own(*_SCRIPTS), _own("report.css")
     template = _environment().from_string((_PAGE / "report.html.j2").read_text("utf-8"))
     return template.generate(
         result=_Lenient(source.result),
@@ -86,6 +89,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         folder=source.folder.name,
         task=source.task,
         tally=tally,
+        latency=tally.latency(),
         chunks=chunks(),
         index=index,
         script=script,
@@ -102,7 +106,6 @@ def _index(tally: Tally, frames: Frames, tables: Tables, transcripts: Transcript
         "columns": _sample(tally.steps, tally.activity.columns),
         "activity": tally.activity.data(),
         "matrix": tally.matrix,
-        "latency": tally.latency(),
         "worlds": frames.worlds,
         "every": frames.every,
         "series": tables.series,
@@ -135,6 +138,10 @@ def _policy(script: str, style: str) -> str:
     )
 
 
+def _own(*names: str) -> Markup:
+    return Markup("\n".join((_PAGE / name).read_text("utf-8") for name in names))  # noqa: S704 - files of this package
+
+
 class _Lenient(dict[str, Any]):
     """A result as the template sees it: what is not there is `None`, which reads `unknown`; nothing else is lenient."""
 
@@ -150,15 +157,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        number=text.number,
-        usd=text.usd,
-        duration=text.duration,
-        share=text.share,
-        plain=text.plain,
-        coverage=text.coverage_line,
-        bill=text.bill_line,
-    )
+    filters: dict[str, Any] = {"number": text.number, "usd": text.usd, "duration": text.duration, "share": text.share}
+    environment.filters.update(filters | {"plain": text.plain, "coverage": text.coverage_line})
     return environment
 
 

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import anyio
 import anyio.to_thread
 
-import swarmmind
 from swarmmind import report
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Ask, Outcome, Usage
@@ -26,6 +25,7 @@ from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver, World
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.version import __version__
 
 
 class Progress(NamedTuple):
@@ -142,7 +142,7 @@ def _result(session: _Session, outcome: Outcome | None, status: Status, error: s
         seed=plan.task.seed,
         models=list(plan.specs),
         topology=plan.loaded.topology.name,
-        version=swarmmind.__version__,
+        version=__version__,
         stopped=stopped,
         undone=_undone(plan, coverage) if status in ("stopped", "interrupted", "crashed") else None,
         error=error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from swarmmind.evals.swarmbench import POLICIES
+from swarmmind.evals.environments import policies
 from swarmmind.models.cache import Cached
 from swarmmind.models.make import Endpoints, Sources, identity, locate, make_model
 from swarmmind.models.prices import FREE, Price
@@ -37,7 +37,7 @@ class Models:
         known = prices(plan)
         _check_money(plan, known)
         answers = {item.text: str(item.target) for item in plan.items if item.target is not None}
-        sources = Sources(self.endpoints, env, POLICIES, plan.streams, answers)
+        sources = Sources(self.endpoints, env, policies(), plan.streams, answers)
         self.by_name: dict[str, Model] = {}
         for name, spec in plan.specs.items():
             model = make_model(spec, sources, known[name])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from swarmmind.agents.population import populate
 from swarmmind.effects import Agent, Program
 from swarmmind.errors import SpecError, UserError, near
+from swarmmind.evals import environments
 from swarmmind.evals.environments import ENVIRONMENTS
 from swarmmind.evals.scorers import SCORERS, Scoring
 from swarmmind.memory import MEMORIES
@@ -180,7 +181,7 @@ def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environme
     if ":" in name:
         factory: Callable[..., Any] = load_code(name, loaded.folder, allow_code)
     elif name in ENVIRONMENTS:
-        factory = ENVIRONMENTS[name]
+        factory = environments.environment(name)
     else:
         path = ("problem", "environment")
         raise loaded.error(path, f"unknown environment {name!r}{near(name, list(ENVIRONMENTS))}")

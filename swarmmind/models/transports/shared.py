@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swarmmind import __version__
 from swarmmind.ports import TransportError
+from swarmmind.version import __version__
 
 MAX_BODY_BYTES = 16 * 2**20
 CONNECT_SECONDS = 60.0  # generous: on a busy loop the kernel has long connected when the client looks (users.md 4g)

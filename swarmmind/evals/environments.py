@@ -1,0 +1,53 @@
+"""The worlds and rule-based agents in the box, by name; their code is imported when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from swarmmind.effects import Agent
+from swarmmind.ports import Environment, Policy
+
+_SWARMBENCH = "swarmmind.evals.swarmbench"
+ENVIRONMENTS: dict[str, tuple[str, str]] = {
+    f"swarmbench/{task}": (_SWARMBENCH, task)
+    for task in ("flocking", "foraging", "pursuit", "synchronization", "transport")
+}
+"""What a task's `problem: {environment: ...}` may name: the module, and the name in it."""
+
+_NAMES = ("random", "swarmbench", *(name.replace("/", "-") for name in ENVIRONMENTS))
+POLICIES: dict[str, str] = dict.fromkeys(_NAMES, _SWARMBENCH)
+"""What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
+
+
+def environment(name: str) -> Callable[..., Environment]:
+    """The factory of an environment in the box; takes its parameters by keyword.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    module, task = ENVIRONMENTS[name]
+    return partial(import_module(module).SwarmBench, task)
+
+
+def policies() -> dict[str, Callable[[Agent], Policy]]:
+    """The factories of all rule-based agents in the box; the module of each is imported when it is first called."""
+    return {name: _late(module, name) for name, module in POLICIES.items()}
+
+
+def _late(module: str, name: str) -> Callable[[Agent], Policy]:
+    def make(agent: Agent) -> Policy:
+        factories: dict[str, Any] = import_module(module).POLICIES
+        return factories[name](agent)
+
+    return make
+
+
+def summary(name: str) -> str:
+    """The first line about an environment or policy in the box."""
+    if name in ENVIRONMENTS:
+        return f"SwarmBench's {ENVIRONMENTS[name][1]} (arXiv 2505.04364)"
+    found: Any = import_module(POLICIES[name]).POLICIES[name]
+    return (getattr(found, "func", found).__doc__ or "").strip().split("\n")[0]
