@@ -22,13 +22,14 @@ from markupsafe import Markup
 
 from swarmmind.errors import RunError
 from swarmmind.report import text
-from swarmmind.report.frames import Frames, Tables
 from swarmmind.report.pack import TEXT_CHARACTERS, Packer, Transcripts
 from swarmmind.report.read import Source
+from swarmmind.report.records import Frames, Tables
 from swarmmind.report.tally import Tally
 from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
+_FRAME_CHARACTERS_PER_BYTE = 2  # maps deflate to a tenth or so: they take a fifth of the page at most
 _PAGE = files("swarmmind.report") / "page"
 _SCRIPTS = ("core.js", "charts.js", "world.js", "agents.js")
 _IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -39,7 +40,7 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
 
     Args:
         folder: the run's folder: `journal.sqlite`, and `result.json` and `task.yaml` if they are there.
-        limit_bytes: how much of transcripts, in the page, is enough; the page says what was left out.
+        limit_bytes: how much of maps and transcripts, in the page, is enough; the page says what was left out.
 
     Returns:
         The path of the page.
@@ -67,16 +68,15 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
 def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     tally = Tally(source)
     packer = Packer()
-    frames, tables = Frames(source, packer), Tables(source, packer)
+    frames = Frames(source, packer, _FRAME_CHARACTERS_PER_BYTE * limit_bytes)
     transcripts = Transcripts(source, tally.members, packer, limit_bytes)
 
     def chunks() -> Iterator[tuple[str, str]]:
         yield from frames.chunks()
-        yield from tables.chunks()
         yield from transcripts.chunks()
 
     def index() -> Markup:
-        return json_in_script(_index(tally, frames, tables, transcripts) | {"limit_bytes": limit_bytes})
+        return json_in_script(_index(tally, frames, transcripts) | {"limit_bytes": limit_bytes})
 
     script, style = _own(*_SCRIPTS), _own("report.css")
     template = _environment().from_string((_PAGE / "report.html.j2").read_text("utf-8"))
@@ -90,6 +90,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         task=source.task,
         tally=tally,
         latency=tally.latency(),
+        tables=Tables(source),
         chunks=chunks(),
         index=index,
         script=script,
@@ -98,7 +99,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     )
 
 
-def _index(tally: Tally, frames: Frames, tables: Tables, transcripts: Transcripts) -> dict[str, Any]:
+def _index(tally: Tally, frames: Frames, transcripts: Transcripts) -> dict[str, Any]:
     members = tally.members.values()
     return {
         "agents": [[m.id, m.role, len(m.ids), m.failures, m.tokens, transcripts.places.get(m.id, [])] for m in members],
@@ -108,8 +109,6 @@ def _index(tally: Tally, frames: Frames, tables: Tables, transcripts: Transcript
         "matrix": tally.matrix,
         "worlds": frames.worlds,
         "every": frames.every,
-        "series": tables.series,
-        "series_left_out": tables.left_out,
         "shared": transcripts.shared,
         "left_out": transcripts.left_out,
         "clipped": transcripts.clipped,

@@ -33,7 +33,7 @@ class Packer:
 
     def pack(self, raw: bytes) -> tuple[str, str]:
         """A chunk's id and its letters."""
-        letters = b64encode(zlib.compress(raw, 6)).decode("ascii")
+        letters = b64encode(zlib.compress(raw, 4)).decode("ascii")
         self.count += 1
         self.weight_bytes += len(letters)
         return f"c{self.count - 1}", letters
@@ -139,7 +139,7 @@ class Transcripts:
             return text
         self.clipped += 1
         left = len(text) - TEXT_CHARACTERS
-        return f"{text[:TEXT_CHARACTERS]}\n\n[{left:,} characters more are not in this page; they are in journal.sqlite]"
+        return f"{text[:TEXT_CHARACTERS]}\n\n[{left:,} characters more are not in this page but in journal.sqlite]"
 
     def _said(self, value: str) -> dict[str, Any]:
         reply = said(value)

@@ -118,9 +118,7 @@ class Source:
 
     def request(self, result_id: int) -> tuple[bytes, str]:
         """The digests of the messages of a result's request, joined, and its body (JSON); empty if not journaled."""
-        query = (
-            "SELECT q.messages, q.body FROM results r JOIN requests q ON q.digest = r.request WHERE r.id = ?"
-        )
+        query = "SELECT q.messages, q.body FROM results r JOIN requests q ON q.digest = r.request WHERE r.id = ?"
         row = self.db.execute(query, (result_id,)).fetchone()
         return row or (b"", "")
 

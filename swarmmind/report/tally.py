@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from swarmmind.effects import Usage
-from swarmmind.report.read import Cost, Source, cost, natural, said, step_of
+from swarmmind.report.read import Broke, Cost, Source, cost, natural, said, step_of
 
 MAX_BINS = 200
 MATRIX_AGENTS, MATRIX_CELLS, MATRIX_CHARACTERS = 24, 2400, 60
@@ -28,7 +28,7 @@ class Member:
     role: str
     ids: array[int] = field(default_factory=lambda: array("q"))
     failures: int = 0
-    tokens: int = 0
+    tokens: int | None = 0  # unknown if one reply did not say
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Bill:
 
 @dataclass
 class Fault:
-    """All failures of a kind: how many, whose, and some of them (place, message, agent and number of the exchange)."""
+    """All failures of a kind: how many, whose, and some (place, message, number of the agent, of its exchange)."""
 
     count: int = 0
     agents: Counter[str] = field(default_factory=Counter[str])
@@ -118,47 +118,42 @@ class Tally:
         key, agent, role, value = row
         found, member = cost(value), self.members[agent]
         self.bills.setdefault(role, Bill()).add(found, *timing)
-        tokens = (found.usage.prompt_tokens or 0) + (found.usage.completion_tokens or 0)
-        member.tokens += tokens
+        tokens = plus(found.usage.prompt_tokens, found.usage.completion_tokens)
+        member.tokens = plus(member.tokens, tokens)
         at = self._row[agent], self._column[step_of(key)]
         self.activity.add(at, found.failure is not None, tokens, timing[0])
         if found.failure:
             member.failures += 1
-            self._fault(found.failure.kind, found.failure.message, key, agent, place)
+            self._fault(found.failure, key, agent, place)
         if self.matrix is not None:
             word, failed = short(value)
             self.matrix.append([*at, place, word, failed])
 
-    def _fault(self, kind: str, message: str, key: str, agent: str, place: int) -> None:
-        fault = self.faults.setdefault(kind, Fault())
+    def _fault(self, failure: Broke, key: str, agent: str, place: int) -> None:
+        fault, message = self.faults.setdefault(failure.kind, Fault()), failure.message
         fault.count += 1
         fault.agents[agent] += 1
         if len(fault.examples) < _EXAMPLES:
             text = message[:_EXAMPLE_CHARACTERS] + (" ..." if len(message) > _EXAMPLE_CHARACTERS else "")
-            fault.examples.append({"key": key, "message": text, "agent": agent, "place": place})
+            fault.examples.append({"key": key, "message": text, "row": self._row[agent], "place": place})
 
     def usage(self) -> Usage:
         """The sum over all replies; unknown if one of them is."""
         bills = self.bills.values()
-        known = {name: sum(bill.sums[name] for bill in bills) for name in _USAGE}
-        for name in _USAGE:
-            if any(bill.unknown[name] for bill in bills):
-                known[name] = None
-        return msgspec.convert(known, Usage, strict=False)
+        sums: dict[str, Any] = {name: sum(bill.sums[name] for bill in bills) for name in _USAGE}
+        sums.update({name: None for bill in bills for name in bill.unknown})
+        return Usage(**sums)
 
     def latency(self) -> dict[str, Any]:
-        """The histogram of latency: `edges` in seconds (one more than bars), and `bars` by role."""
-        used = [[_bin(seconds) for seconds in bill.seconds] for bill in self.bills.values()]
-        if not any(used):
-            return {"edges": [], "bars": {}}
-        low, high = min(min(bins, default=99) for bins in used), max(max(bins, default=-99) for bins in used)
-        counts = [Counter(bins) for bins in used]
+        """The histogram of latency: `edges` in seconds (one more than bars), `bars` by role, and their `total`."""
+        counts = {role: Counter(map(_bin, bill.seconds)) for role, bill in self.bills.items()}
+        used = set[int]().union(*counts.values())
+        span = range(min(used), max(used) + 1) if used else range(0)
+        bars = {role: [count[place] for place in span] for role, count in counts.items()}
         return {
-            "edges": [10 ** (place / _DECADE) for place in range(low, high + 2)],
-            "bars": {
-                role: [count[place] for place in range(low, high + 1)]
-                for role, count in zip(self.bills, counts, strict=True)
-            },
+            "edges": [10 ** (place / _DECADE) for place in (*span, span.stop)],
+            "bars": bars,
+            "total": [sum(column) for column in zip(*bars.values(), strict=True)],
         }
 
 
@@ -172,16 +167,17 @@ class Activity:
         self.agents, self.steps = agents, steps
         self.rows, self.columns = min(agents, MAX_BINS), min(steps, MAX_BINS)
         cells = self.rows * self.columns
-        self.exchanges, self.failures, self.tokens = [0] * cells, [0] * cells, [0] * cells
+        self.exchanges, self.failures = [0] * cells, [0] * cells
+        self.tokens: list[int | None] = [0] * cells
         self.seconds = [0.0] * cells
 
-    def add(self, at: tuple[int, int], failed: bool, tokens: int, seconds: float) -> None:
+    def add(self, at: tuple[int, int], failed: bool, tokens: int | None, seconds: float) -> None:
         """Count one exchange of the agent and step at these places."""
         row, column = at[0] * self.rows // self.agents, at[1] * self.columns // self.steps
         cell = row * self.columns + column
         self.exchanges[cell] += 1
         self.failures[cell] += failed
-        self.tokens[cell] += tokens
+        self.tokens[cell] = plus(self.tokens[cell], tokens)
         self.seconds[cell] += seconds
 
     def data(self) -> dict[str, Any]:
@@ -196,6 +192,11 @@ class Activity:
             "tokens": self.tokens,
             "seconds": [float(f"{value:.4g}") for value in self.seconds],
         }
+
+
+def plus(one: int | None, other: int | None) -> int | None:
+    """The sum; unknown plus anything is unknown."""
+    return None if one is None or other is None else one + other
 
 
 def short(value: str) -> tuple[str, bool]:

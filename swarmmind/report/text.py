@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 _HOSTILE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
@@ -37,7 +39,7 @@ def number(value: Any) -> str:
     if value is None:
         return "unknown"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
+        return plain(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
@@ -90,8 +92,10 @@ def bill_line(usage: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value as text: a string as it is, anything else as compact JSON-like text."""
-    return value if isinstance(value, str) else "unknown" if value is None else str(value)
+    """A value as text: a string as it is, `None` is `unknown`, anything else as JSON."""
+    if value is None:
+        return "unknown"
+    return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
 def lines(result: Mapping[str, Any]) -> list[str]:

@@ -5,20 +5,28 @@ from __future__ import annotations
 import base64
 import itertools
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import anyio
-import anyio.abc
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-extensions --hide-scrollbars --remote-debugging-port=0"
-).split()
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+]
 
 
 class Page:
@@ -81,7 +89,9 @@ class Page:
 
     async def size(self, width: int, height: int, *, dark: bool = False, media: str = "") -> None:
         """Set the window's size and the color scheme."""
-        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
 
@@ -92,7 +102,7 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(folder: Path) -> AsyncIterator[Page]:
+async def chromium(folder: Path) -> AsyncGenerator[Page]:
     """A tab of a fresh browser, whose profile is in `folder`."""
     assert PROGRAM is not None
     command = [PROGRAM, *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
@@ -113,5 +123,4 @@ async def _port(path: Path) -> int:
         while True:
             if path.exists() and (text := path.read_text()).count("\n"):
                 return int(text.split()[0])
-            await anyio.lowlevel.checkpoint()
             await anyio.sleep(0.02)

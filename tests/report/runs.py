@@ -15,7 +15,28 @@ from swarmmind.runtime.journal import Journal, Timing
 
 Write = Callable[[Journal], Iterator[None]]
 TIMING = Timing(0.5, 0.1)
-_WORDS = "north south wall food nest carry follow me wait here found it go back turn left lead push prey near far".split()
+_WORDS = [
+    "north",
+    "south",
+    "wall",
+    "food",
+    "nest",
+    "carry",
+    "follow",
+    "me",
+    "wait",
+    "here",
+    "found",
+    "it",
+    "go",
+    "back",
+    "turn",
+    "left",
+    "lead",
+    "push",
+    "prey",
+    "far",
+]
 
 
 def journal(folder: Path, write: Write) -> Path:
@@ -76,7 +97,8 @@ def world(folder: Path, agents: int = 12, rounds: int = 20, side: int = 10, seed
 
     def frame(number: int, heard: list[list[str]]) -> dict[str, Any]:
         grid = [["W" if i in (0, side - 1) or j in (0, side - 1) else "." for j in range(side)] for i in range(side)]
-        for symbol, (i, j) in {"F": (1, 1), "N": (side - 2, side - 2), "B": (side // 2, 3), "P": (3, side // 2)}.items():
+        things = {"F": (1, 1), "N": (side - 2, side - 2), "B": (side // 2, 3), "P": (3, side // 2)}
+        for symbol, (i, j) in things.items():
             grid[i][j] = symbol
         for place, (i, j) in enumerate(at.values()):
             grid[i][j] = "a" if place % 3 else "A"
@@ -121,7 +143,11 @@ def debate(folder: Path, agents: int = 5, rounds: int = 3) -> Path:
         answers: dict[str, str] = {}
         pasts: dict[str, list[Message]] = {agent.id: [problem] for agent in people}
         for number in range(rounds):
-            answers = {agent.id: str(115 if rng.random() < 0.3 + 0.3 * number else rng.randrange(90, 130)) for agent in people}
+            right = [rng.random() < 0.3 + 0.3 * number for _ in people]
+            answers = {
+                agent.id: "115" if well else str(rng.randrange(90, 130))
+                for agent, well in zip(people, right, strict=True)
+            }
             for agent in people:
                 exchange(kept, f"run/3/debate/{number}/{agent.id}", agent, pasts[agent.id], said(answers[agent.id]))
                 others = "\n".join(f"{name} says {value}" for name, value in answers.items() if name != agent.id)

@@ -1,4 +1,4 @@
-/* Replies step by step, agents and their transcripts, other records; then everything is put on the page. */
+/* Replies step by step, agents and their transcripts; then everything is put on the page. */
 
 const PEOPLE = 50;
 const EXCHANGES = 10;
@@ -46,9 +46,7 @@ function reply(said, title) {
     said.text === undefined ? (said.failure ? null : el("p", { class: "note" }, "(no text)")) : words(said.text, said.failure ? "reply bad" : "reply", 3000),
     said.value === undefined ? null : el("details", {}, el("summary", {}, "read as"), words(said.value))];
 }
-function turns(list) {
-  return list.map(([role, content]) => [el("p", { class: "who" }, role), words(content, "", 2500)]);
-}
+const turns = (list) => list.map(([role, content]) => [el("p", { class: "who" }, role), words(content, "", 2500)]);
 
 async function exchange(name, place, data, first, at, chosen) {
   const [key, seconds, queued, kept, sent, body, said, attempts] = data.exchanges[at];
@@ -118,26 +116,6 @@ function transcripts(home, agents) {
   return (place, at = 0) => open(place, at, at).then(() => (side.querySelector(".on") || side).scrollIntoView({ block: "start" }));
 }
 
-async function tables(home, series, left) {
-  if (!series.length) return;
-  show("records");
-  home.replaceChildren(left ? el("p", { class: "note" }, `${plural(left, "series")} more of records are in journal.sqlite.`) : "", ...series.map(([name, count, id]) => {
-    const place = el("div", { class: "wide scroll" });
-    const fold = el("details", { toggle: safely(async () => { if (fold.open && !place.hasChildNodes()) records(place, await chunk(id)); }) },
-      el("summary", {}, `${name}: ${plural(count, "record")}`), count > 200 ? el("p", { class: "note" }, "The first 200; all are in journal.sqlite (table records).") : null, place);
-    if (series.length === 1) fold.open = true;
-    return fold;
-  }));
-}
-function records(place, rows) {
-  const read = rows.map(([key, data]) => { try { return [key, JSON.parse(data)]; } catch { return [key, data + " ..."]; } });
-  const plain = read.every(([, data]) => data && typeof data === "object" && !Array.isArray(data));
-  const names = plain ? [...new Set(read.flatMap(([, data]) => Object.keys(data)))].slice(0, 12) : [];
-  const cell = (value) => el("td", { class: typeof value === "number" ? "n" : "", dir: "auto" }, value === undefined ? "" : typeof value === "number" ? number(value) : asText(value).slice(0, 2000));
-  place.append(el("table", {}, el("thead", {}, el("tr", {}, ["place", ...(plain ? names : ["data"])].map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, read.map(([key, data]) => el("tr", {}, el("th", { scope: "row" }, el("code", {}, key)), plain ? names.map((name) => cell(data[name])) : cell(data))))));
-}
-
 function main() {
   const { agents, activity } = INDEX;
   const open = agents.length ? transcripts($("transcripts"), agents) : () => {};
@@ -152,11 +130,8 @@ function main() {
     show("activity");
     heatMap($("heat"), activity, agents, INDEX.columns, (place) => open(place));
   }
-  histogram($("latency"), INDEX.latency);
-  safely(tables)($("tables"), INDEX.series, INDEX.series_left_out);
   for (const go of document.querySelectorAll("button.go")) {
-    const place = agents.findIndex(([name]) => visible(name) === go.dataset.agent);
-    if (place < 0) go.remove(); else go.addEventListener("click", () => open(place, Number(go.dataset.place)));
+    go.addEventListener("click", () => open(Number(go.dataset.agent), Number(go.dataset.place)));
   }
 }
 try { main(); } catch (error) { trouble(error); }

@@ -1,4 +1,4 @@
-/* Score over rounds, latency, and activity of agent by step. */
+/* Score over rounds, and activity of agent by step. */
 
 function ticks(low, high, wanted) {
   const rough = (high - low) / wanted || 1;
@@ -43,12 +43,10 @@ function lineChart(home, rounds, scores, pick) {
   picture.append(mark, dot, value);
   function point(place) {
     const score = scores[place];
-    mark.setAttribute("x1", x(place));
-    mark.setAttribute("x2", x(place));
-    dot.setAttribute("cx", x(place));
-    dot.setAttribute("cy", score === null ? -9 : y(score));
-    value.setAttribute("x", x(place) + (place > last / 2 ? -8 : 8));
-    value.setAttribute("text-anchor", place > last / 2 ? "end" : "start");
+    const late = place > last / 2;
+    fill(mark, { x1: x(place), x2: x(place) }, []);
+    fill(dot, { cx: x(place), cy: score === null ? -9 : y(score) }, []);
+    fill(value, { x: x(place) + (late ? -8 : 8), "text-anchor": late ? "end" : "start" }, []);
     value.textContent = visible(`round ${number(rounds[place])}: ${number(score)}`);
   }
   const under = (event) => {
@@ -65,43 +63,9 @@ function lineChart(home, rounds, scores, pick) {
   return (place) => point((current = place));
 }
 
-function histogram(home, { edges, bars }) {
-  const roles = Object.keys(bars);
-  if (!roles.length || edges.length < 2) return;
-  const [width, height, left, bottom, top] = [1100, 180, 64, 34, 8];
-  const select = el("select", { "aria-label": "role", change: draw }, el("option", { value: "" }, "all roles"),
-    roles.map((role, place) => el("option", { value: place + 1 }, role || "(no role)")));
-  const stage = el("div");
-  function draw() {
-    const shown = select.value ? [roles[select.value - 1]] : roles;
-    const sums = edges.slice(1).map((_, place) => shown.reduce((sum, role) => sum + bars[role][place], 0));
-    const most = Math.max(1, ...sums);
-    const step = (width - left - 10) / sums.length;
-    const wide = Math.min(step, 90);
-    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "histogram of latency" });
-    for (const value of ticks(0, most, 3).filter(Number.isInteger)) {
-      const y = height - bottom - (height - top - bottom) * value / most;
-      picture.append(svg("line", { class: "axis", x1: left, x2: width - 10, y1: y, y2: y }), svg("text", { x: left - 8, y: y + 4, "text-anchor": "end" }, number(value)));
-    }
-    sums.forEach((sum, place) => {
-      const tall = (height - top - bottom) * sum / most;
-      const column = svg("rect", { class: "column", x: left + place * wide + 1, width: Math.max(1, wide - 2), y: height - bottom - tall, height: tall });
-      column.append(svg("title", {}, `${duration(edges[place])} to ${duration(edges[place + 1])}: ${plural(sum, "exchange")}`));
-      picture.append(column);
-    });
-    const every = Math.ceil(edges.length * 70 / (wide * edges.length + 1));
-    edges.forEach((edge, place) => {
-      if (place % every === 0) picture.append(svg("text", { x: left + place * wide, y: height - bottom + 18, "text-anchor": "middle" }, duration(edge)));
-    });
-    stage.replaceChildren(picture);
-  }
-  draw();
-  home.replaceChildren(el("div", { class: "bar" }, el("h3", {}, "Latency of exchanges"), roles.length > 1 ? select : null), stage);
-}
-
 const METRICS = {
   failures: { name: "failures", of: (a, at) => a.failures[at] / a.exchanges[at], say: (value) => number(100 * value) + " % failed", ink: "--bad" },
-  tokens: { name: "tokens", of: (a, at) => a.tokens[at] / a.exchanges[at], say: (value) => number(Math.round(value)) + " tokens an exchange", ink: "--accent" },
+  tokens: { name: "tokens", of: (a, at) => (a.tokens[at] === null ? null : a.tokens[at] / a.exchanges[at]), say: (value) => number(Math.round(value)) + " tokens an exchange", ink: "--accent" },
   seconds: { name: "latency", of: (a, at) => a.seconds[at] / a.exchanges[at], say: (value) => duration(value), ink: "--fair" },
   exchanges: { name: "exchanges", of: (a, at) => a.exchanges[at], say: (value) => plural(value, "exchange"), ink: "--good" },
 };
@@ -112,6 +76,7 @@ function heatMap(home, activity, agents, columns, open) {
   const high = Math.max(2, Math.min(22, Math.floor(560 / rows)));
   const wide = Math.max(2, Math.min(60, Math.floor(940 / across)));
   const left = 130;
+  const names = columns.map((step) => visible(stepName(step)));
   const canvas = el("canvas", { tabindex: 0, role: "img", "aria-label": "activity by agent and step; arrow keys move, Enter opens the agent" });
   const hint = el("p", { class: "hint", "aria-live": "polite" });
   const legend = el("div", { class: "legend" });
@@ -145,14 +110,15 @@ function heatMap(home, activity, agents, columns, open) {
     pen.fillStyle = color("--soft");
     pen.font = "11px system-ui, sans-serif";
     pen.textAlign = "right";
-    for (let row = 0; row < rows; row += Math.ceil(14 / high)) pen.fillText(visible(agents[firstAgent(row)][0]).slice(0, 20), left - 6, Math.max(10, row * high + Math.min(high, 13)), left - 8);
+    pen.textBaseline = "middle";
+    for (let row = 0; row < rows; row += Math.ceil(18 / high)) pen.fillText(visible(agents[firstAgent(row)][0]).slice(0, 20), left - 6, Math.max(6, (row + 0.5) * high), left - 8);
     pen.textAlign = "left";
     let free = 0;
     for (let column = 0; column < across; column += 1) {
-      const name = visible(stepName(columns[column]));
+      const name = names[column];
       const start = left + column * wide;
       if (start < free || start + pen.measureText(name).width > left + across * wide) continue;
-      pen.fillText(name, start, rows * high + 15);
+      pen.fillText(name, start, rows * high + 11);
       free = start + pen.measureText(name).width + 14;
     }
     if (cursor) {
@@ -161,7 +127,7 @@ function heatMap(home, activity, agents, columns, open) {
       pen.strokeRect(left + cursor[1] * wide, cursor[0] * high, wide, high);
     }
     const shade = (part) => { const box = el("i"); box.style.background = color(ink); box.style.opacity = part; return box; };
-    legend.replaceChildren(el("span", {}, shade(0.06), say(0)), el("span", {}, shade(0.5), say(top / 2)), el("span", {}, shade(1), say(top) + (sorted[sorted.length - 1] > top ? " or more" : "")), el("span", {}, "blank: not asked"));
+    legend.replaceChildren(el("span", {}, shade(0.06), say(0)), el("span", {}, shade(0.5), say(top / 2)), el("span", {}, shade(1), say(top) + (sorted[sorted.length - 1] > top ? " or more" : "")), el("span", {}, "no color: not asked, or unknown"));
   }
   function tell() {
     const [row, column] = cursor;
@@ -169,7 +135,7 @@ function heatMap(home, activity, agents, columns, open) {
     const [one, next] = [firstAgent(row), row + 1 < rows ? firstAgent(row + 1) : activity.agents];
     const who = next - one > 1 ? `${agents[one][0]} to ${agents[next - 1][0]}` : agents[one][0];
     const lots = (column + 1 < across ? firstStep(column + 1) : activity.steps) - firstStep(column);
-    const where = stepName(columns[column]) + (lots > 1 ? ` and ${plural(lots - 1, "step")} after it` : "");
+    const where = names[column] + (lots > 1 ? ` and ${plural(lots - 1, "step")} after it` : "");
     const count = activity.exchanges[at];
     hint.textContent = visible(`${who}, ${where}: ` + (count ? `${plural(count, "exchange")}, ${activity.failures[at]} failed, ${number(activity.tokens[at])} tokens, ${duration(activity.seconds[at] / count)} on average` : "not asked"));
   }
@@ -179,7 +145,13 @@ function heatMap(home, activity, agents, columns, open) {
     const [row, column] = [Math.floor((event.clientY - box.top) * zoom / high), Math.floor(((event.clientX - box.left) * zoom - left) / wide)];
     return row >= 0 && row < rows && column >= 0 && column < across ? [row, column] : null;
   };
-  canvas.addEventListener("mousemove", (event) => { cursor = locate(event) || cursor; draw(); if (cursor) tell(); });
+  canvas.addEventListener("mousemove", (event) => {
+    const at = locate(event);
+    if (!at || String(at) === String(cursor)) return;
+    cursor = at;
+    draw();
+    tell();
+  });
   canvas.addEventListener("click", (event) => { const at = locate(event); if (at) open(firstAgent(at[0])); });
   canvas.addEventListener("keydown", (event) => {
     const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];

@@ -19,8 +19,7 @@ function fill(node, attributes, children) {
     else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, visible(value));
   }
   for (const child of children.flat(Infinity)) {
-    if (child === null || child === undefined || child === false) continue;
-    node.append(child instanceof Node ? child : visible(child));
+    if (child !== null && child !== undefined && child !== false) node.append(child instanceof Node ? child : visible(child));
   }
   return node;
 }
@@ -64,9 +63,8 @@ function words(text, kind = "", limit = 1500) {
 }
 
 function trouble(error) {
-  const place = $("trouble");
-  place.hidden = false;
-  place.textContent = visible("A part of this page could not be shown: " + (error && error.message ? error.message : error));
+  $("trouble").hidden = false;
+  $("trouble").textContent = visible("A part of this page could not be shown: " + (error && error.message ? error.message : error));
 }
 /* Event handlers that await: what goes wrong is said on the page. */
 const safely = (act) => (...given) => Promise.resolve().then(() => act(...given)).catch(trouble);

@@ -35,16 +35,16 @@ function drawMap(canvas, frame, wanted) {
   pen.scale(scale, scale);
   pen.fillStyle = color("--fill");
   pen.fillRect(0, 0, across * size, rows.length * size);
+  const ink = { wall: color("--wall"), agent: color("--accent"), text: color("--ink") };
   const who = positions(frame);
   const stands = new Map(who.map(([name, row, column], place) => [row * across + column, [name, place]]));
-  const wall = color("--wall");
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.font = `600 ${Math.floor(size * 0.46)}px system-ui, sans-serif`;
-  const disc = (row, column, ink, ring) => {
+  const disc = (row, column, paint, ring) => {
     pen.beginPath();
     pen.arc((column + 0.5) * size, (row + 0.5) * size, size * (ring && size > 7 ? 0.36 : 0.42), 0, 7);
-    pen.fillStyle = pen.strokeStyle = ink;
+    pen.fillStyle = pen.strokeStyle = paint;
     pen.lineWidth = Math.max(1.5, size * 0.1);
     if (ring && size > 7) pen.stroke(); else pen.fill();
   };
@@ -53,13 +53,13 @@ function drawMap(canvas, frame, wanted) {
     if (agent) {
       disc(i, j, hue(agent[1]), symbol === "a");
       if (size >= 18) {
-        pen.fillStyle = symbol === "a" ? color("--ink") : "#fff";
+        pen.fillStyle = symbol === "a" ? ink.text : "#fff";
         pen.fillText(visible(agent[0].match(/\d+$/)?.[0] ?? agent[0]).slice(0, 3), (j + 0.5) * size, (i + 0.54) * size);
       }
-    } else if (symbol === "A" || symbol === "a") disc(i, j, color("--accent"), symbol === "a");
+    } else if (symbol === "A" || symbol === "a") disc(i, j, ink.agent, symbol === "a");
     else if (symbol !== "." && symbol !== " ") {
       const known = SYMBOLS[symbol];
-      pen.fillStyle = known ? (known[0] === "wall" ? wall : known[0]) : hue(symbol.codePointAt(0));
+      pen.fillStyle = known ? (known[0] === "wall" ? ink.wall : known[0]) : hue(symbol.codePointAt(0));
       pen.fillRect(j * size, i * size, size - (size > 7 ? 1 : 0), size - (size > 7 ? 1 : 0));
       if (size >= 14 && symbol !== "W") {
         pen.fillStyle = "#fff";
@@ -104,7 +104,7 @@ function replay(home, world, every, mark) {
     slider.value = at;
     const wanted = at;
     const place = holding(world.places, at);
-    const read = (await chunk(place[0]))[at - place[1]];
+    const read = (await chunk(place[0]))[wanted - place[1]];
     if (wanted !== at) return;
     frame = read && typeof read === "object" ? read : {};
     quoted = 50;

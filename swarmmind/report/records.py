@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, cast
 
 import msgspec
 
+from swarmmind.report import text
 from swarmmind.report.pack import CHUNK_CHARACTERS, Packer
 from swarmmind.report.read import Source, program_of, step_of
 
 ROUND = "round"
-RAW_CHARACTERS = 96_000_000
-MAX_SERIES, MAX_ROWS, MAX_ROW_CHARACTERS = 20, 200, 2000
+MAX_SERIES, MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARACTERS, MAX_CHARACTERS = 20, 200, 12, 300, 1_000_000
 
 
 class _Round(msgspec.Struct):
@@ -23,17 +25,22 @@ class _Round(msgspec.Struct):
 class Frames:
     """The frames of every world of a run.
 
+    Args:
+        source: the run.
+        packer: numbers the chunks.
+        limit_characters: how much JSON of frames is enough.
+
     Attributes:
         worlds: by program, `steps`, `rounds` and `scores` of all frames, and `places` of those in the page:
             `[chunk, number of its first frame]`.
         every: 1 if all frames are in the page; n if only every n-th is, since all would be too much.
     """
 
-    def __init__(self, source: Source, packer: Packer) -> None:
+    def __init__(self, source: Source, packer: Packer, limit_characters: int) -> None:
         self._source, self._packer = source, packer
         self.worlds: dict[str, dict[str, list[Any]]] = {}
         size = sum(size for name, _, size in source.series() if name == ROUND)
-        self.every = 1 + size // RAW_CHARACTERS
+        self.every = 1 + size // limit_characters
 
     def chunks(self) -> Iterator[tuple[str, str]]:
         """Id and letters of chunk after chunk; the attributes are whole when this has ended."""
@@ -64,31 +71,46 @@ class Frames:
         return self._packer.pack(("[" + ",".join(frames) + "]").encode())
 
 
+@dataclass(frozen=True)
+class Table:
+    """The first records of a series: a row is the key of a record and its cells, in the order of `columns`."""
+
+    name: str
+    count: int
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
 class Tables:
-    """The other series of records: the first rows of each.
+    """The other series of records.
 
     Attributes:
-        series: name, number of rows, and chunk of its first rows (key and JSON, long ones cut).
+        series: the first rows of each.
         left_out: series that are not in the page at all.
     """
 
-    def __init__(self, source: Source, packer: Packer) -> None:
-        self._source, self._packer = source, packer
-        self.series: list[list[Any]] = []
-        self.left_out = 0
-
-    def chunks(self) -> Iterator[tuple[str, str]]:
-        """Id and letters of chunk after chunk; the attributes are whole when this has ended."""
-        found = [(name, count) for name, count, _ in self._source.series() if name != ROUND]
+    def __init__(self, source: Source) -> None:
+        found = [(name, count) for name, count, _ in source.series() if name != ROUND]
         self.left_out = max(0, len(found) - MAX_SERIES)
-        for name, count in found[:MAX_SERIES]:
-            rows: list[tuple[str, str]] = []
-            for key, data in self._source.records(name):
-                rows.append((key, data[:MAX_ROW_CHARACTERS]))
-                if len(rows) == MAX_ROWS:
-                    break
-            self.series.append([name, count, self._packer.count])
-            yield self._packer.pack(msgspec.json.encode(rows))
+        self.series = [_table(source, name, count) for name, count in found[:MAX_SERIES]]
+
+
+def _table(source: Source, name: str, count: int) -> Table:
+    rows = [(key, _fields(data)) for key, data in islice(source.records(name), MAX_ROWS)]
+    columns = list(dict.fromkeys(column for _, fields in rows for column in fields))[:MAX_COLUMNS]
+    return Table(name, count, columns, [(key, [fields.get(column, "") for column in columns]) for key, fields in rows])
+
+
+def _fields(data: str) -> dict[str, str]:
+    """A record's parts as text; one that is no object, or is too long to be read here, is one part, `data`."""
+    value: Any = data if len(data) > MAX_CHARACTERS else msgspec.json.decode(data)
+    parts = cast("dict[str, Any]", value) if isinstance(value, dict) else {"data": value}
+    return {name: _cell(part) for name, part in parts.items()}
+
+
+def _cell(value: Any) -> str:
+    shown = text.number(value) if isinstance(value, int | float) else text.plain(value)
+    return shown if len(shown) <= MAX_CELL_CHARACTERS else shown[:MAX_CELL_CHARACTERS] + " ..."
 
 
 def _round(data: str) -> _Round:
