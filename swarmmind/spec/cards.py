@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from swarmmind.errors import SpecError
 from swarmmind.spec import library, secrets
-from swarmmind.spec.complaints import faults
+from swarmmind.spec.complaints import validated
 from swarmmind.spec.model import SamplingSpec
-from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml, show_file
+from swarmmind.spec.source import Place, Source, printable, read_text, read_yaml
 from swarmmind.spec.templates import Template, template
 from swarmmind.spec.values import Name, Parameter, Strict
 
@@ -107,10 +107,10 @@ def read_card(path: Path) -> Card:
     match = _FRONT.match(text)
     if match is None:
         message = "a role card begins with front matter: a line ---, name and description, a line ---"
-        raise SpecError(message, file=show_file(path), line=1, column=1)
-    source = read_yaml("\n" + match[1], show_file(path))  # the blank line stands for the first ---, so that lines agree
-    place = Place(show_file(path), text.count("\n", 0, match.end()) + 1, 1)
-    front = _front(source)
+        raise SpecError(message, file=printable(path), line=1, column=1)
+    source = read_yaml("\n" + match[1], printable(path))  # the blank line stands for the first ---, so that lines agree
+    place = Place(printable(path), text.count("\n", 0, match.end()) + 1, 1)
+    front = validated(source, FrontMatter, "front matter has at least name and description")
     if front.name != path.stem:
         raise source.error(("name",), f"must be {path.stem!r} like the file, got {front.name!r}")
     body = text[match.end() :]
@@ -121,15 +121,6 @@ def read_card(path: Path) -> Card:
         front.name, front.description, front.model, front.sampling, tuple(front.tools), front.parameters,
         template(body, place), path, source,
     )  # fmt: skip
-
-
-def _front(source: Source) -> FrontMatter:
-    raise_faults(source.secret_faults())
-    try:
-        return FrontMatter.model_validate(source.data)
-    except ValidationError as error:
-        raise_faults(faults(source, error, FrontMatter))
-        raise
 
 
 def _refuse_secrets(body: str, place: Place) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails
 
-from swarmmind.errors import near
+from swarmmind.errors import SpecError, near
 from swarmmind.spec.secrets import hide
-from swarmmind.spec.source import Fault, KeyPath, Source, show
+from swarmmind.spec.source import Fault, KeyPath, Source, raise_faults, show
 
 # Keys of the design that this version does not have yet: they are no misspellings.
 _LATER = frozenset({"optimize", "compare", "grid", "manage", "vllm"})
+
+M = TypeVar("M", bound=BaseModel)
 
 _MISSING = "is required but missing"
 
@@ -52,6 +54,27 @@ class _Problem(NamedTuple):
     found: Any
     sentence: str
     is_key: bool
+
+
+def validated(source: Source, model: type[M], hint: str) -> M:
+    """The data of a file as a model.
+
+    Args:
+        source: the file.
+        model: what it should be.
+        hint: what the file has at least, in case it is empty.
+
+    Raises:
+        SpecError: it is empty, holds a secret, or is not what it should be; the first place, and how many follow.
+    """
+    if source.data is None:
+        raise SpecError(f"is empty; {hint}", file=source.name, line=1, column=1)
+    raise_faults(source.secret_faults())
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        raise_faults(faults(source, error, model))
+        raise
 
 
 def faults(source: Source, error: ValidationError, model: type[BaseModel]) -> list[Fault]:

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from swarmmind.errors import SpecError, near
 from swarmmind.spec import cards, paths, yaml12
 from swarmmind.spec.cards import Card, load_card
-from swarmmind.spec.complaints import faults
+from swarmmind.spec.complaints import validated
 from swarmmind.spec.interpolate import escape
 from swarmmind.spec.model import ModelSpec
 from swarmmind.spec.overrides import override
 from swarmmind.spec.parts import Part, check_code, is_code, load_part
-from swarmmind.spec.source import Fault, KeyPath, Place, Source, raise_faults, read_text, read_yaml, show, show_file
+from swarmmind.spec.source import Fault, KeyPath, Place, Source, printable, raise_faults, read_text, read_yaml, show
 from swarmmind.spec.task import DatasetProblem, EnvironmentProblem, PartUse, Task
 from swarmmind.spec.templates import template
 from swarmmind.spec.values import Scalar
@@ -102,11 +102,8 @@ def load_task(
         SpecError: something is wrong; one line with the first place, and how many errors follow.
     """
     file = Path(path)
-    name = show_file(file)
     environment = os.environ if env is None else env
-    source = read_yaml(read_text(file), name, environment)
-    if source.data is None:
-        raise SpecError("is empty; a task has at least problem, model and swarm", file=name, line=1, column=1)
+    source = read_yaml(read_text(file), printable(file), environment)
     for text in overrides:
         override(source, text, environment)
     return _load(source, folder or file.parent, file, allow_code, box)
@@ -141,12 +138,7 @@ def _plain(value: Any, source: Source, path: KeyPath) -> Any:
 
 
 def _load(source: Source, folder: Path, file: Path | None, allow_code: bool, box: Path | None) -> LoadedTask:
-    raise_faults(source.secret_faults())
-    try:
-        task = Task.model_validate(source.data)
-    except ValidationError as error:
-        raise_faults(faults(source, error, Task))
-        raise
+    task = validated(source, Task, "a task has at least problem, model and swarm")
     finder = _Finder(task, source, folder, allow_code, box)
     loaded_cards = finder.cards()
     topology = finder.part("topologies", task.swarm.topology, ("swarm", "topology"))
@@ -247,11 +239,7 @@ class _Finder:
         if not is_code(use):
             return
         self.code.add(use)
-        self._check(lambda: check_code(use, self._folder), path)
-        if not self._allow_code:
-            self.faults.append(
-                self._source.fault(path, f"would run code {show(use)}; pass --allow-code if you trust it")
-            )
+        self._check(lambda: check_code(use, self._folder, self._allow_code), path)
 
     def _model(self, name: str | None, source: Source, path: KeyPath) -> None:
         if name is None or name in self._task.models:

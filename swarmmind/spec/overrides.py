@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from swarmmind.errors import SpecError
 from swarmmind.spec.secrets import hide
-from swarmmind.spec.source import KeyPath, Place, Source, read_yaml, show
+from swarmmind.spec.source import KeyPath, Place, Source, printable, read_yaml, show
 
 _STEP = re.compile(r'"([^"]*)"|([^."=]+)')
 
@@ -28,7 +28,7 @@ def override(source: Source, text: str, environment: Mapping[str, str] | None = 
     written, equals, value_text = text.partition("=")
     if written.count('"') % 2:  # the = stood inside a quoted key
         written, equals, value_text = _split_quoted(text)
-    label = f"--set {hide(' '.join(written.split()))[:100]}=..."
+    label = f"--set {printable(hide(written))[:100]}=..."
     path = _path(written)
     if not equals or not path:
         raise SpecError("must look like --set budget.calls=100", file=label)
@@ -75,7 +75,7 @@ def _put(data: Any, path: list[str], value: Any, label: str) -> None:
 
 
 def _index(step: str, length: int, shown: str, label: str) -> int:
-    if not step.isdecimal() or not step.isascii() or int(step) >= length:
+    if not re.fullmatch(r"[0-9]{1,9}", step) or int(step) >= length:
         last = f"0 to {length - 1}" if length else "none, it is empty"
         raise SpecError(f"{shown} is a list; its entries are {last}, got {show(step)}", file=label)
     return int(step)

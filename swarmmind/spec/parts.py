@@ -19,13 +19,13 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from swarmmind.errors import SpecError, near
 from swarmmind.spec import library, paths
-from swarmmind.spec.complaints import faults
+from swarmmind.spec.complaints import validated
 from swarmmind.spec.library import PartKind
-from swarmmind.spec.source import Place, Source, raise_faults, read_text, read_yaml, show, show_file, show_key
+from swarmmind.spec.source import Place, printable, read_text, read_yaml, show, show_key
 from swarmmind.spec.task import PartUse
 from swarmmind.spec.values import Open
 
@@ -74,11 +74,11 @@ def is_code(use: str) -> bool:
     return ":" in use or use.startswith((".", "/")) or use.endswith(".py")
 
 
-def check_code(use: str, folder: Path | None) -> None:
-    """Check, without importing anything, that a `use` that names code is well formed and inside the task's folder.
+def check_code(use: str, folder: Path | None, allow_code: bool) -> None:
+    """Check, without importing anything, that a `use` that names code may be run.
 
     Raises:
-        ValueError: it is malformed, leads out of the folder, or names a file that is not there.
+        ValueError: it is malformed, leads out of the task's folder, names a file that is not there, or is not allowed.
     """
     in_file = _FILE.fullmatch(use)
     if in_file is not None:
@@ -87,6 +87,8 @@ def check_code(use: str, folder: Path | None) -> None:
         paths.existing_file(folder, in_file[1])
     elif use.partition(":")[0].endswith(".py") or _DOTTED.fullmatch(use) is None:
         raise ValueError(f"must be {_FORMS}, got {show(use)}")
+    if not allow_code:
+        raise ValueError(f"would run code {show(use)}; pass --allow-code if you trust it")
 
 
 def load_part(
@@ -110,34 +112,21 @@ def load_part(
         where = Place()
     else:
         path = library.find(kind, wanted.use, folder, box=box)
-        source = _read_part(path)
-        file = PartFile.model_validate(source.data)
+        source = read_yaml(read_text(path), printable(path))
+        file = validated(source, PartFile, "a part has at least description and use")
         places = {name: source.place((name,)) for name in file.parameters}
         part = Part(wanted.use, file.use, {**file.parameters, **wanted.parameters}, path, places)
         where = source.place(("use",))
     if part.is_code:
-        _refuse_code(part.use, folder, allow_code, where)
+        _require_code(part.use, folder, allow_code, where)
     return part
 
 
-def _read_part(path: Path) -> Source:
-    source = read_yaml(read_text(path), show_file(path))
-    raise_faults(source.secret_faults())
+def _require_code(use: str, folder: Path | None, allow_code: bool, where: Place) -> None:
     try:
-        PartFile.model_validate(source.data)
-    except ValidationError as error:
-        raise_faults(faults(source, error, PartFile))
-    return source
-
-
-def _refuse_code(use: str, folder: Path | None, allow_code: bool, where: Place) -> None:
-    try:
-        check_code(use, folder)
+        check_code(use, folder, allow_code)
     except ValueError as error:
         raise SpecError(str(error), file=where.file, line=where.line, column=where.column) from None
-    if not allow_code:
-        message = f"would run code {show(use)}; pass --allow-code if you trust it"
-        raise SpecError(message, file=where.file, line=where.line, column=where.column)
 
 
 def load_code(use: str, folder: Path | None = None, allow_code: bool = False) -> Any:
@@ -147,7 +136,7 @@ def load_code(use: str, folder: Path | None = None, allow_code: bool = False) ->
         SpecError: code is not allowed, the path is malformed or leads out of the folder, the module or the name is
             missing, or the module's own code failed (then its error is the cause).
     """
-    _refuse_code(use, folder, allow_code, Place())
+    _require_code(use, folder, allow_code, Place())
     target, _, name = use.rpartition(":")
     try:
         module = _module_from(folder / target, use) if folder and target.startswith("./") else _module(target)

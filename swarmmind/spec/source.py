@@ -117,9 +117,9 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:40]}... ({len(text):,} characters)"
 
 
-def show_file(path: Path) -> str:
-    """A file's name as it may be printed: one line."""
-    text = str(path)
+def printable(name: str | Path) -> str:
+    """A file's or an option's name as it may be printed: one line."""
+    text = str(name)
     return text if text.isprintable() else ascii(text)
 
 
@@ -129,7 +129,7 @@ def read_text(path: Path) -> str:
     Raises:
         SpecError: it is missing, a folder, unreadable, too big or not UTF-8.
     """
-    name = show_file(path)
+    name = printable(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

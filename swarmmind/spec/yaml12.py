@@ -45,6 +45,14 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
+    # Line breaks other than \n do not survive PyYAML's single quotes; prompts of several lines should stay readable.
+    odd = not text.replace("\n", "").isprintable()
+    style = '"' if odd else "|" if "\n" in text else None
+    return dumper.represent_scalar(_TAG + "str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
 for _name, _regexp, _first in _RULES:
     _Dumper.add_implicit_resolver(_TAG + _name, _regexp, list(_first))
 

@@ -71,7 +71,7 @@ def test_a_full_task(load: Load) -> None:
 def test_places_for_the_floors_above(load: Load, project: Path) -> None:
     loaded = load(FULL)
     assert loaded.place(("swarm", "topology", "rounds")) == f"{project}/task.yaml:13:35"
-    assert loaded.place(("swarm", "topology", "rounds"), key=True) == f"{project}/task.yaml:13:28"
+    assert loaded.place(("swarm", "topology", "rounds"), key=True) == f"{project}/task.yaml:13:27"
     assert loaded.place(("swarm", "topology", "gone", "deeper")) == f"{project}/task.yaml:13:13"
     assert str(loaded.error(("seed",), "is odd")) == f"{project}/task.yaml:19:7: seed: is odd"
     assert str(loaded.topology.error("rounds", "too many")) == f"{project}/task.yaml:13:35: rounds: too many"

@@ -25,10 +25,8 @@ def test_a_scalar_replaces_a_mapping_and_the_other_way_round(load: Load) -> None
 
 
 def test_lists_and_keys_with_dots(load: Load) -> None:
-    text = (
-        TASK
-        + "  memory: [none, window]\nprices: {openai/gpt-4.1: {prompt_usd_per_million: 1, completion_usd_per_million: 1}}\n"
-    )
+    price = "{prompt_usd_per_million: 1, completion_usd_per_million: 1}"
+    text = f"{TASK}  memory: [none, window]\nprices: {{openai/gpt-4.1: {price}}}\n"
     task = load(text, overrides=["swarm.memory.0=window", 'prices."openai/gpt-4.1".prompt_usd_per_million=2']).task
     assert [memory.use for memory in task.swarm.memory] == ["window", "window"]
     assert task.prices["openai/gpt-4.1"].prompt_usd_per_million == 2
