@@ -1,0 +1,5 @@
+"""`python -m swarmmind` is `swarmmind`."""
+
+from swarmmind.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The specs' experiments, by name: `python -m tests.acceptance [NAME]`."""

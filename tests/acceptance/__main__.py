@@ -1,0 +1,42 @@
+"""Run all experiments, or those named on the command line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from . import budget, hostile, kill, same_seed, scale, swarmbench
+from .experiment import Experiment
+
+EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
+    "budget": budget.run,
+    "hostile": hostile.run,
+    "kill": kill.run,
+    "same-seed": same_seed.run,
+    "scale": scale.run,
+    "swarmbench": swarmbench.run,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run, show, and return the exit code: 0 if every experiment passed."""
+    unknown = [name for name in names if name not in EXPERIMENTS]
+    if unknown:
+        print(f"unknown experiment {unknown[0]!r}; known: {', '.join(EXPERIMENTS)}")
+        return 2
+    short: list[str] = []
+    for name in names or list(EXPERIMENTS):
+        began = time.monotonic()
+        experiment = EXPERIMENTS[name]()
+        experiment.show()
+        print(f"({name}: {time.monotonic() - began:.0f} s)\n", file=sys.stderr)
+        if not experiment.passed:
+            short.append(name)
+    if len(names) != 1:
+        print("PASS" if not short else f"fell short: {', '.join(short)}")
+    return 1 if short else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main([name for argument in sys.argv[1:] for name in argument.split(",") if name]))
