@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
 from swarmmind.memory.window import Window, nothing
 from swarmmind.ports import Memory
 

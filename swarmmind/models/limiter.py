@@ -112,7 +112,6 @@ class Limiter:
                     return self._take(call.now(), tokens)
                 await call.sleep(max(seconds, _SHORTEST_SLEEP_SECONDS))
                 continue
-            self._pace.saturated = self._pace.saturated or self.in_flight >= self.limit
             await waiter.woken.wait()
             waiter.woken = anyio.Event()
 
@@ -133,6 +132,8 @@ class Limiter:
             self._pace.since = now
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        if self.in_flight >= self.limit and self.waiting > 1:  # full, and somebody waits beside the one who takes it
+            self._pace.saturated = True
         return Place(self, self.cuts)
 
     def give_back(self) -> None:

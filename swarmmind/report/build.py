@@ -7,6 +7,7 @@ The page is written as it is made and takes its place by a rename.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from base64 import b64encode
@@ -32,7 +33,6 @@ LIMIT_BYTES = 64_000_000
 _FRAME_CHARACTERS_PER_BYTE = 2  # maps deflate to a tenth or so: they take a fifth of the page at most
 _PAGE = files("swarmmind.report") / "page"
 _SCRIPTS = ("core.js", "charts.js", "world.js", "agents.js")
-_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
@@ -122,10 +122,10 @@ def _sample(steps: list[str], columns: int) -> list[str]:
 
 
 def json_in_script(value: Any) -> Markup:
-    """JSON that can stand in a script element: no `<`, `>`, `&`, U+2028 or U+2029 of a string is left as it is."""
-    letters = msgspec.json.encode(value).decode()
-    for sign, code in _IN_SCRIPT.items():
-        letters = letters.replace(sign, code)
+    """JSON that can stand in a script element: ASCII, and no `<`, `>` or `&` of a string is left as it is."""
+    letters = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        letters = letters.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(letters)  # noqa: S704 - the point of this function
 
 

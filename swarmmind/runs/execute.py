@@ -135,6 +135,7 @@ def _result(session: _Session, outcome: Outcome | None, status: Status, error: s
         output=value if value is not None or environment is None else environment.frame(),
         score=plan.score(value),
         usage=meter.usage,
+        charged=driver.purse.spent,
         coverage=coverage,
         seconds=round(session.seconds_before + time.monotonic() - session.began, 3),
         makespan_seconds=round(driver.elapsed(), 6),

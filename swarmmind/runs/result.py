@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from swarmmind.effects import Usage
+from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.meter import Grievance, Meter, Tally
 
 Status = Literal["finished", "stopped", "failed", "interrupted", "crashed"]
@@ -53,6 +54,7 @@ class Result(msgspec.Struct, frozen=True):
         output: what the topology returned; for a world its last frame; for a data set a list.
         score: a world's own units, else in [0, 1]; `None` if nothing was scored.
         usage: calls, tokens and money; `None` is unknown.
+        charged: what the budget was charged: as `usage`, with the worst case for what is unknown or was lost in a crash.
         coverage: what became of every ask.
         seconds: that the run took on the wall, all sessions together.
         makespan_seconds: on the run's clock; under the virtual clock the simulated time.
@@ -74,6 +76,7 @@ class Result(msgspec.Struct, frozen=True):
     output: Any
     score: float | None
     usage: Usage
+    charged: Cost
     coverage: Coverage
     seconds: float
     makespan_seconds: float

@@ -216,7 +216,7 @@ class Driver:
         except Stop as stop:
             self._end(frame, Outcome(failure=Failure("budget", str(stop)), stopped=stop.limit))
         except Failed as failed:
-            self._end(frame, Outcome(failure=Failure("program", str(failed))))
+            self._end(frame, Outcome(failure=Failure("program", str(failed)), stopped=limit if frame.stops else None))
         except Exception as bug:  # a program's bug ends the run with its own traceback; the journal is kept
             self._crash = bug
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop
@@ -63,12 +64,11 @@ def _ask(society: Society, agent: Agent, at: int, prompt: Message, answers: Sequ
     return Ask(agent, messages, society.question.output, observation={"question": society.question.text})
 
 
-def _latest(before: Sequence[Reply], replies: Sequence[Reply]) -> list[Reply]:
+def _latest(before: Sequence[Reply], results: Sequence[Any]) -> Sequence[Reply]:
     """Each agent's last answer: who failed this time stands by what it said before."""
-    if not before:
-        return [reply for reply in replies if isinstance(reply, Reply)]
-    if len(replies) != len(before):
-        return list(before)
+    replies = [result for result in results if isinstance(result, Reply)]
+    if not before or not replies:
+        return before or replies
     return [new if new.ok else old for new, old in zip(replies, before, strict=True)]
 
 

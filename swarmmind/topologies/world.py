@@ -50,9 +50,8 @@ def _checked(society: Society) -> Environment:
     if environment is None:
         raise UserError("swarm.topology: 'world' plays an environment; give the task `problem: {environment: ...}`")
     if len(environment.agents) != len(society.agents):
-        raise UserError(
-            f"swarm.agents: this world has {len(environment.agents)} places, the population {len(society.agents)} agents"
-        )
+        places, agents = len(environment.agents), len(society.agents)
+        raise UserError(f"swarm.agents: this world has {places} places, the population {agents} agents")
     return environment
 
 

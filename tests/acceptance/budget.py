@@ -24,7 +24,7 @@ swarm: {agents: {solver: 8}, topology: {use: debate, rounds: 4}}
 score: {use: choice, options: [A, B, C, D]}
 sampling: {max_tokens: 50}
 """
-PRICES = "\nprices: {vllm/fake: {prompt_usd_per_million: 1000, completion_usd_per_million: 2000}}\n"
+PRICES = "\nprices: {vllm/fake: {prompt_usd_per_million: 100, completion_usd_per_million: 200}}\n"
 
 
 def run() -> Experiment:
@@ -57,7 +57,7 @@ def _calls(experiment: Experiment, folder: Path, task: str, calls: int) -> None:
 
 def _money(experiment: Experiment, folder: Path, task: str, usd: float) -> None:
     result, received = _run(folder, task, f"budget.usd={usd}")
-    spent = result["usage"]["cost_usd"]
+    spent = result["charged"]["usd"]
     experiment.row(task, f"${usd}", received, f"${spent:.4f}", result["status"], result["undone"])
     experiment.expect(f"{task}, ${usd}: spent", spent, "<=", usd)
     experiment.expect(f"{task}, ${usd}: most of it was of use", spent, ">", 0.5 * usd)
