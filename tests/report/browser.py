@@ -8,6 +8,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 import aiohttp
@@ -87,6 +88,31 @@ class Page:
         with anyio.fail_after(seconds):
             await self.evaluate(waiting)
 
+    async def click(self, place: str, number: int = 0) -> None:
+        """Click the n-th element of a selector."""
+        await self.evaluate(f"document.querySelectorAll({place!r})[{number}].click()")
+
+    async def press(self, place: str, *keys: str) -> None:
+        """Press keys in an element."""
+        for key in keys:
+            event = f"new KeyboardEvent('keydown', {{key: {key!r}}})"
+            await self.evaluate(f"void document.querySelector({place!r}).dispatchEvent({event})")
+
+    async def enter(self, place: str, value: str | int) -> None:
+        """Put a value into a field."""
+        await self.evaluate(
+            f"{{ const field = document.querySelector({place!r}); field.value = {value!r};"
+            " for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind)); }"
+        )
+
+    async def count(self, place: str) -> int:
+        """How many elements a selector finds."""
+        return await self.evaluate(f"document.querySelectorAll({place!r}).length")
+
+    async def text(self, place: str) -> str:
+        """What can be read in an element."""
+        return await self.evaluate(f"document.querySelector({place!r}).innerText")
+
     async def size(self, width: int, height: int, *, dark: bool = False, media: str = "") -> None:
         """Set the window's size and the color scheme."""
         await self.call(
@@ -107,7 +133,7 @@ async def chromium(folder: Path) -> AsyncGenerator[Page]:
     assert PROGRAM is not None
     command = [PROGRAM, *_FLAGS, f"--user-data-dir={folder}", "about:blank"]
     async with AsyncExitStack() as stack:
-        process = await stack.enter_async_context(await anyio.open_process(command, stderr=None, stdout=None))
+        process = await stack.enter_async_context(await anyio.open_process(command, stderr=DEVNULL, stdout=DEVNULL))
         stack.callback(process.terminate)
         port = await _port(folder / "DevToolsActivePort")
         session = await stack.enter_async_context(aiohttp.ClientSession())
