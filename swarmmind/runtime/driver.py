@@ -400,6 +400,8 @@ class Driver:
         if flight.over:
             return
         flight.over = True
+        if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:
+            result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
         if keep and not _is_cancelled(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)
@@ -425,7 +427,7 @@ class Driver:
             self._abandon(flight.child)
         flight.over = True
         if isinstance(flight.effect, Ask):
-            self.meter.end(flight.effect.agent.role, _CANCELLED)
+            self.meter.end(flight.effect.agent.role, msgspec.structs.replace(_CANCELLED, usage=flight.paid))
         flight.release()
         if flight.scope is not None:
             flight.scope.cancel()

@@ -27,6 +27,7 @@ class Flight:
         earlier: paid replies of an interrupted run that did not settle this ask, oldest first.
         scope: cancels the task that works on it.
         child: the frame that answers it, if a program does.
+        paid: what its requests have cost so far.
         replaying: its result came from the journal and is paid for.
     """
 
@@ -41,6 +42,7 @@ class Flight:
         "index",
         "key",
         "over",
+        "paid",
         "queued_seconds",
         "replaying",
         "request",
@@ -58,6 +60,7 @@ class Flight:
         self.scope: anyio.CancelScope | None = None
         self.child: Frame | None = None
         self.over = self.replaying = False
+        self.paid = Usage()
         self.queued_seconds = 0.0
         self.started = driver.clock.now()
         seconds = getattr(effect, "deadline_seconds", None)
@@ -94,8 +97,13 @@ class Flight:
 
     def settle(self, worst: Usage, actual: Usage) -> None:
         """See `ports.Call.settle`."""
-        if not self.replaying:
-            self.frame.purse.settle(Cost.of(worst), Cost.of(actual, worst))
+        if self.replaying:
+            return
+        self.frame.purse.settle(Cost.of(worst), Cost.of(actual, worst))
+        if self.over:  # it was cancelled while this was on the wire
+            self._driver.meter.usage += actual
+        else:
+            self.paid = self.paid + actual if self.paid.calls else actual
 
     def after_kept(self, callback: Callable[[], None]) -> None:
         """See `ports.Call.after_kept`."""

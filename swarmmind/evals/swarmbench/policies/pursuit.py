@@ -23,11 +23,14 @@ BELIEVED_ROUNDS = 3
 """How long a sighting is acted upon."""
 REMEMBERED_ROUNDS = 12
 """How long another agent is believed to be near where it was seen."""
-SAMPLE = 16
-THREAT = 1.0
-UNSEEN = 3
-FAR = 2
-NOISE = 1.0
+UNSEEN_ROUNDS = 3
+"""The prey is not sought where one has looked more recently."""
+SAMPLE = 24
+"""How many cells are weighed against each other."""
+TOLD = 12
+"""Words of a message, which has to stay below the limit."""
+DISTANCE = 2.0
+"""How much threat a step of the way is worth."""
 _SIGHTING = re.compile(r"P(\d+),(\d+)@(\d+)")
 _FELLOW = re.compile(r"(\d+):(\d+),(\d+)")
 
@@ -82,7 +85,10 @@ class Hunter:
         for place, symbol in seen(observation):
             if symbol == "*":
                 continue
-            self._low, self._right = max(self._low, place[0]), max(self._right, place[1])
+            if place[0] > self._low:
+                self._low = place[0]
+            if place[1] > self._right:
+                self._right = place[1]
             if symbol == "P":
                 self._sighting = (now, place)
                 blocked.add(place)
@@ -105,19 +111,20 @@ class Hunter:
                 if self._sighting[0] < told and told >= self._born and self._checked.get(place, -1) <= told:
                     self._sighting = (told, place)
             for number, i, j in _FELLOW.findall(text):
-                fellow, place = int(number), (int(i), int(j))
-                self._low, self._right = max(self._low, place[0] + 1), max(self._right, place[1] + 1)
-                if self._others.get(fellow, (-1, place))[0] < observation.round - 1 and fellow != observation.id:
-                    self._others[fellow] = (observation.round - 1, place)
+                fellow = int(number)
+                known = self._others.get(fellow)
+                if fellow != observation.id and (known is None or known[0] < observation.round - 1):
+                    self._others[fellow] = (observation.round - 1, (int(i), int(j)))
+                    self._low, self._right = max(self._low, int(i) + 1), max(self._right, int(j) + 1)
 
     def _news(self, observation: Observation) -> str:
         when, (i, j) = self._sighting
         words = [f"P{i},{j}@{when}"] if observation.round - when <= BELIEVED_ROUNDS else []
         words.append(f"{observation.id}:{observation.position[0]},{observation.position[1]}")
         for number, (seen_in, (i, j)) in self._others.items():
-            if seen_in == observation.round:
+            if seen_in == observation.round and len(words) < TOLD:
                 words.append(f"{number}:{i},{j}")
-        return " ".join(words)[:120]
+        return " ".join(words)
 
     def _close_in(self, here: Place, prey: Place, blocked: set[Place], order: tuple[str, ...]) -> str:
         """Stand beside the prey, on the nearest side that is free; push on if all are taken."""
@@ -131,26 +138,29 @@ class Hunter:
         return min(order, key=lambda action: apart(moved(here, action), prey))
 
     def _guess(self, observation: Observation, rng: random.Random) -> Place:
-        """The cell where a prey would feel least threatened, as far as known, and where none was seen of late."""
-        now = observation.round
-        low, right = self._low, self._right
-        others = [p for t, p in self._others.values() if now - t <= REMEMBERED_ROUNDS]
+        """Of some cells not seen of late, the one where the prey would feel safest and that is not too far to look."""
+        now, (here_i, here_j) = observation.round, observation.position
+        others = [place for when, place in self._others.values() if now - when <= REMEMBERED_ROUNDS]
         others.append(observation.position)
-        rows, columns = low + 1, right + 1
-        best, least = observation.position, float("inf")
-        cells = [
-            (i, j) for i in range(1, low) for j in range(1, right) if now - self._checked.get((i, j), -9) >= UNSEEN
-        ]
-        cells = rng.sample(cells, min(SAMPLE, len(cells)))
-        if self._goal and now - self._checked.get(self._goal, -9) >= UNSEEN:
+        draw, low, right = rng.random, self._low - 1, self._right - 1
+        cells = [(1 + int(draw() * low), 1 + int(draw() * right)) for _ in range(SAMPLE)]
+        if self._goal:
             cells.append(self._goal)
+        best, least = observation.position, float("inf")
         for i, j in cells:
-            top, bottom = max(0, i - 4), min(rows - 1, i + 3)
-            left, end = max(0, j - 4), min(columns - 1, j + 3)
-            height, width = bottom - top + 1, end - left + 1
-            walls = width * ((top == 0) + (bottom == low)) + height * ((left == 0) + (end == right))
-            threat = THREAT * (0.9 * walls) + THREAT * sum(-4 <= a - i <= 3 and -4 <= b - j <= 3 for a, b in others)
-            threat += FAR * apart((i, j), observation.position) + NOISE * rng.random()
-            if threat < least:
-                best, least = (i, j), threat
+            if now - self._checked.get((i, j), -UNSEEN_ROUNDS) < UNSEEN_ROUNDS:
+                continue
+            cost = DISTANCE * (abs(i - here_i) + abs(j - here_j)) + draw() + self._walls_near(i, j)
+            for a, b in others:
+                if -4 <= a - i <= 3 and -4 <= b - j <= 3:
+                    cost += 1
+            if cost < least:
+                best, least = (i, j), cost
         return best
+
+    def _walls_near(self, i: int, j: int) -> float:
+        """The threat of the outer wall, as far as the map is known."""
+        top, bottom = max(0, i - 4), min(self._low, i + 3)
+        left, right = max(0, j - 4), min(self._right, j + 3)
+        rows, columns = bottom - top + 1, right - left + 1
+        return 0.9 * (columns * ((top == 0) + (bottom == self._low)) + rows * ((left == 0) + (right == self._right)))
