@@ -83,6 +83,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     return template.generate(
         result=_Lenient(source.result),
         usage=_Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage())),
+        models=", ".join(map(text.plain, source.result.get("models") or [])) or source.result.get("model"),
         version=__version__,
         number=text.number,
         usd=text.usd,
@@ -157,7 +158,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {"number": text.number, "usd": text.usd, "duration": text.duration, "share": text.share}
-    environment.filters.update(filters | {"plain": text.plain, "coverage": text.coverage_line})
+    environment.filters.update(filters | {"plain": text.plain, "answer": text.answer, "coverage": text.coverage_line})
     return environment
 
 

@@ -97,7 +97,10 @@ class Tables:
 
 def _table(source: Source, name: str, count: int) -> Table:
     rows = [(key, _fields(data)) for key, data in islice(source.records(name), MAX_ROWS)]
-    columns = list(dict.fromkeys(column for _, fields in rows for column in fields))[:MAX_COLUMNS]
+    columns = list(dict.fromkeys(column for _, fields in rows for column in fields))
+    if len(columns) > MAX_COLUMNS:
+        rows = [(key, {"data": _listed(fields)}) for key, fields in rows]
+        columns = ["data"]
     return Table(name, count, columns, [(key, [fields.get(column, "") for column in columns]) for key, fields in rows])
 
 
@@ -106,6 +109,10 @@ def _fields(data: str) -> dict[str, str]:
     value: Any = data if len(data) > MAX_CHARACTERS else msgspec.json.decode(data)
     parts = cast("dict[str, Any]", value) if isinstance(value, dict) else {"data": value}
     return {name: _cell(part) for name, part in parts.items()}
+
+
+def _listed(fields: dict[str, str]) -> str:
+    return _cell(", ".join(f"{name}: {value}" for name, value in fields.items()))
 
 
 def _cell(value: Any) -> str:

@@ -151,7 +151,7 @@ class Tally:
         span = range(min(used), max(used) + 1) if used else range(0)
         bars = {role: [count[place] for place in span] for role, count in counts.items()}
         return {
-            "edges": [10 ** (place / _DECADE) for place in (*span, span.stop)],
+            "edges": [10 ** (place / _DECADE) if place > _bin(0) else 0 for place in (*span, span.stop)],
             "bars": bars,
             "total": [sum(column) for column in zip(*bars.values(), strict=True)],
         }

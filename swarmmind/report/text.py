@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -16,7 +16,7 @@ _HOSTILE = re.compile(
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _OUTPUT_CHARACTERS = 2000
-_RESUMABLE = ("stopped", "interrupted")
+_RESUMABLE = ("stopped", "interrupted", "crashed")
 
 
 def visible(text: str) -> str:
@@ -98,6 +98,13 @@ def plain(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
+def answer(output: Any) -> str:
+    """A run's output as text; of a world, whose output is its last frame, round, score and map."""
+    if isinstance(output, dict) and "grid" in output:
+        return grid_text(cast("dict[str, Any]", output))
+    return plain(output)
+
+
 def lines(result: Mapping[str, Any]) -> list[str]:
     """The last words of a run on the terminal.
 
@@ -123,6 +130,8 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     for failure in result.get("failures") or []:
         example = plain(failure.get("example") or "").replace("\n", " ")
         found.append(f"failures: {number(failure.get('count'))} x {failure.get('kind')}, e.g. {example[:200]}")
+    if result.get("error"):
+        found.append(f"error: {result['error']}")
     if result.get("undone"):
         found.append(f"left undone: {result['undone']}")
     found += [f"warning: {warning}" for warning in result.get("warnings") or []]
@@ -130,7 +139,7 @@ def lines(result: Mapping[str, Any]) -> list[str]:
 
 
 def _output(result: Mapping[str, Any]) -> list[str]:
-    output = plain(result.get("output"))
+    output = answer(result.get("output"))
     head, *rest = output[:_OUTPUT_CHARACTERS].splitlines() or [""]
     found = [f"output: {head}", *(f"  {line}" for line in rest)]
     if len(output) > _OUTPUT_CHARACTERS:

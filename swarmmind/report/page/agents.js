@@ -56,7 +56,7 @@ async function exchange(name, place, data, first, at, chosen) {
   let asked = data.bodies[body] || "";
   try { const [model, output, sampling] = JSON.parse(asked); asked = `model ${asText(model)}\noutput ${asText(output)}\nsampling ${asText(sampling)}`; } catch { /* shown as it is */ }
   return el("article", { class: chosen ? "exchange on" : "exchange" },
-    el("h4", {}, `${number(place + 1)}. ${stepName(key.slice(0, key.lastIndexOf("/")))} `, el("code", {}, key)),
+    el("h4", {}, `${number(place + 1)}. ${stepName(key.slice(0, key.lastIndexOf("/")))} · `, el("code", {}, key)),
     el("p", { class: "note" }, `${duration(seconds)}${queued ? `, ${duration(queued)} of it queued` : ""} · ${spent(said.usage)}`),
     kept ? el("details", {}, el("summary", {}, `${plural(before.length, "message")} as in the exchange before`), turns(before)) : null,
     own.length > 3 ? el("details", {}, el("summary", {}, `${plural(own.length - 3, "message")} before these`), turns(own.slice(0, -3))) : null,

@@ -80,7 +80,7 @@ function heatMap(home, activity, agents, columns, open) {
   const canvas = el("canvas", { tabindex: 0, role: "img", "aria-label": "activity by agent and step; arrow keys move, Enter opens the agent" });
   const hint = el("p", { class: "hint", "aria-live": "polite" });
   const legend = el("div", { class: "legend" });
-  let metric = activity.failures.some(Boolean) ? "failures" : activity.tokens.some(Boolean) ? "tokens" : "seconds";
+  let metric = activity.failures.some(Boolean) ? "failures" : activity.tokens.some(Boolean) ? "tokens" : activity.seconds.some(Boolean) ? "seconds" : "exchanges";
   let cursor = null;
   const firstAgent = (row) => Math.ceil(row * activity.agents / rows);
   const firstStep = (column) => Math.ceil(column * activity.steps / across);

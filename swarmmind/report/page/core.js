@@ -99,7 +99,8 @@ function stepName(step) {
   const cut = step.lastIndexOf("/");
   const world = INDEX.worlds[step.slice(0, cut)];
   const next = world ? world.steps.findIndex((at) => at > Number(step.slice(cut + 1))) : -1;
-  return next < 0 ? step.replace(/^run\//, "") : `round ${number(world.rounds[next])}`;
+  if (next < 0) return step.replace(/^run\//, "").replace(/^\d+$/, "step $&");
+  return `round ${number(world.rounds[next])}`;
 }
 
 /* Buttons for pages of a list; `go` is called with the new page. */

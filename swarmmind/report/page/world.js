@@ -122,7 +122,9 @@ function replay(home, world, every, mark) {
       text.textContent = visible(frame.grid.join("\n"));
     }
     const said = messages(frame);
-    const facts = Object.entries(frame).filter(([name, value]) => !["round", "score", "grid", "agents", "messages"].includes(name) && value !== null);
+    const facts = Object.entries(frame).filter(([name]) => !["round", "score", "grid", "agents", "messages"].includes(name))
+      .flatMap(([name, value]) => (value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [[name, value]]))
+      .filter(([, value]) => value !== null && value.length !== 0);
     aside.replaceChildren(
       facts.length ? el("table", {}, el("tbody", {}, facts.slice(0, 30).map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, asText(value).slice(0, 300)))))) : "",
       el("h3", {}, said.length ? `Said in this round (${number(said.length)})` : "Nothing was said in this round"),
