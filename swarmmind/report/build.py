@@ -26,7 +26,7 @@ from swarmmind.report import text
 from swarmmind.report.pack import TEXT_CHARACTERS, Packer, Transcripts
 from swarmmind.report.read import Source
 from swarmmind.report.records import Frames, Tables
-from swarmmind.report.tally import Tally
+from swarmmind.report.tally import Tally, plus
 from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
@@ -78,11 +78,14 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     def index() -> Markup:
         return json_in_script(_index(tally, frames, transcripts) | {"limit_bytes": limit_bytes})
 
+    usage = _Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage()))
     script, style = _own(*_SCRIPTS), _own("report.css")
     template = _environment().from_string((_PAGE / "report.html.j2").read_text("utf-8"))
     return template.generate(
         result=_Lenient(source.result),
-        usage=_Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage())),
+        usage=usage,
+        tokens=plus(usage["prompt_tokens"], usage["completion_tokens"]),
+        charged=_Lenient(source.result.get("charged") or {}),
         models=", ".join(map(text.plain, source.result.get("models") or [])) or source.result.get("model"),
         version=__version__,
         number=text.number,

@@ -81,7 +81,7 @@ async def test_a_transcript_can_be_found_and_paged(browser: Page, tmp_path: Path
     await browser.click(".people tbody button")
     await browser.until("document.querySelectorAll('.exchange').length === 10")
     shown = await browser.text("#transcripts")
-    assert "1. round 1 run/1/worker-77" in shown
+    assert "1. round 1 · run/1/worker-77" in shown
     assert "Round 0. You see:" in shown
     assert "You live on a grid." in shown
     assert "1 message as in the exchange before" in shown
@@ -105,7 +105,7 @@ async def test_growing_histories_are_put_together(browser: Page, tmp_path: Path)
     await browser.until("document.querySelector('.exchange.on')")
     await browser.evaluate("document.querySelector('.exchange.on details').open = true")
     shown = await browser.text(".exchange.on")
-    assert "4. 3/debate/3 run/3/debate/3/solver-2" in shown
+    assert "4. 3/debate/3 · run/3/debate/3/solver-2" in shown
     assert "5 messages as in the exchange before" in shown
     assert shown.count("Others said:") == 3
     assert shown.count("What is the sum of the digits") == 1

@@ -12,7 +12,7 @@ import pytest
 from swarmmind.effects import Agent, Message, Reply, Usage
 from swarmmind.errors import RunError
 from swarmmind.report import render
-from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.journal import Journal, Timing
 
 from . import runs
 from .pages import Page
@@ -225,6 +225,39 @@ def test_the_header_says_what_result_json_says(tmp_path: Path):
         '{ "answer": [ 115 ] }', "slow disk", "entropy 1.25", "Made by SwarmMind 9.9",
     ):  # fmt: skip
         assert words in page.text
+
+
+def test_a_worlds_output_is_its_last_map(tmp_path: Path):
+    runs.result(
+        runs.world(tmp_path, rounds=2), status="crashed", error="KeyError: 'x'", models=["a/b", "c/d"],
+        makespan_seconds=90, seconds=0.5, output={"round": 2, "score": 1.5, "grid": ["WWW", "W.W"]},
+        usage={"calls": 24, "prompt_tokens": None, "completion_tokens": 5, "cost_usd": 0.5},
+        charged={"calls": 24, "tokens": 9000, "usd": 0.75},
+    )  # fmt: skip
+    page = Page(render(tmp_path))
+    assert "round 2, score 1.5 WWW W.W" in page.text
+    for words in ("Error: KeyError: 'x'", "model a/b, c/d", "500 ms 90 s on the run's clock", "9,000 charged in all",
+                  "$0.50 $0.75 charged"):  # fmt: skip
+        assert words in page.text
+    assert "24 charged" not in page.text
+
+
+def test_records_of_many_kinds_are_listed_whole(tmp_path: Path):
+    def write(kept: Journal) -> Iterator[None]:
+        for number in range(20):
+            kept.record(f"run/{number}/votes", "votes", {f"answer {number}": 3, "none": 1})
+        yield
+
+    assert "run/17/votes answer 17: 3, none: 1" in Page(render(runs.journal(tmp_path, write))).text
+
+
+def test_no_time_is_no_histogram(tmp_path: Path):
+    def write(kept: Journal) -> Iterator[None]:
+        runs.exchange(kept, "run/0/a", Agent("a", "worker"), [], runs.said("x"), Timing(0, 0))
+        yield
+
+    page = Page(render(runs.journal(tmp_path, write)))
+    assert "No time passed on the run's clock." in page.text
 
 
 def test_records_are_tables(tmp_path: Path):

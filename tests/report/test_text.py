@@ -46,6 +46,12 @@ def test_a_result_without_anything_is_unknown_not_zero():
     ]
 
 
+def test_a_worlds_output_is_its_map():
+    printed = lines({"output": {"round": 2, "score": 1, "grid": ["W.W", "WAW"], "messages": {}}, "error": "boom"})
+    assert printed[1:4] == ["output: round 2, score 1", "  W.W", "  WAW"]
+    assert "error: boom" in printed
+
+
 def test_a_finished_run_needs_no_resuming():
     assert not [line for line in lines({**FULL, "status": "finished"}) if line.startswith("resume")]
 
