@@ -1,9 +1,9 @@
 """What one round of SwarmBench costs, against the original's code.
 
-Random actions, a view of 5, the same density of agents at every size. `step` is what the original's numbers hold: the
-replies are read, the map moves, the task counts and all views are cut; `prompts` is the extra cost of rendering every
-agent's messages. The original was measured without its file logging and without models, on the same kind of machine
-(two shared cores); its best numbers are taken.
+Random actions, a view of 5, the same density of agents at every size. In `step` the replies are read, the map moves and
+the task counts; `prompts` is the cost of cutting every agent's view, delivering what was said and rendering every
+agent's messages (the original's numbers hold the views, not the prompts). The original was measured without its file
+logging and without models, on the same kind of machine (two shared cores); its best numbers are taken.
 
     python benchmarks/swarmbench_step.py [--json] [--rounds 30] [--agents 10 100 1000]
 """

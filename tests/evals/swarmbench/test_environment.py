@@ -228,7 +228,7 @@ def test_metrics_of_a_known_round() -> None:
         ({"task": "forraging"}, "did you mean 'foraging'"),
         ({"task": "pursuit", "agents": 26}, "26 agents do not fit on the 25 free start cells"),
         ({"task": "pursuit", "agents": 0}, "agents must be at least 1, got 0"),
-        ({"task": "transport", "width": 4}, "width must be at least 7, got 4"),
+        ({"task": "transport", "width": 4}, "width must be at least 6, got 4"),
         ({"task": "pursuit", "mode": "loose"}, "'loose'"),
         ({"task": "pursuit", "actions": "voice"}, "'voice'"),
         ({"task": "pursuit", "memory": 0}, "memory must be at least 1"),

@@ -157,3 +157,10 @@ def test_the_flow_equals_trying_all_sets(data: st.DataObject) -> None:
     sets = [set(c) for n in range(count + 1) for c in itertools.combinations(range(count), n)]
     assert found == set[int]().union(*(members for members in sets if feasible(members)))
     assert feasible(found)
+
+
+def test_force_is_rerouted_no_further_than_it_was_handed_on() -> None:
+    """Body 3 may take back from body 0 only what it gave it; the rest has to be missing."""
+    gains = [-2, -2, -1, -3, 2, 4, -2]
+    ahead = [[], [], [0, 6], [], [0, 3], [0], [1]]
+    assert movers(gains, ahead, [False] * 7) == [True, False, False, False, False, True, False]

@@ -19,7 +19,7 @@ class Task:
     """In the order in which a reply is searched for them."""
     fixed_seed: ClassVar[int | None] = None
     """Set where the original ignores the seed it is given."""
-    smallest: ClassVar[int] = 7
+    smallest: ClassVar[int] = 4
     """Shortest side of a map on which the task makes sense."""
 
     def __init__(self, board: Board, rng: random.Random) -> None:

@@ -15,6 +15,7 @@ class Foraging(Task):
     """One point per piece of food brought to the nest; taking and giving happen by being next to food and nest."""
 
     name = "Foraging"
+    smallest = 6
 
     def __init__(self, board: Board, rng: random.Random) -> None:
         super().__init__(board, rng)

@@ -22,6 +22,7 @@ class Pursuit(Task):
     """One point per catch; a caught prey is replaced. The first prey can be shoved, later ones cannot."""
 
     name = "Pursuit"
+    smallest = 6
 
     def __init__(self, board: Board, rng: random.Random) -> None:
         super().__init__(board, rng)

@@ -29,6 +29,7 @@ class Transport(Task):
     """Each agent that gets out adds the share of rounds it had left; done when all are out."""
 
     name = "Transport"
+    smallest = 6
 
     def __init__(self, board: Board, rng: random.Random) -> None:
         super().__init__(board, rng)
