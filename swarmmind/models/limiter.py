@@ -24,6 +24,9 @@ _SLOW_GROWTH = 1.1
 _GAIN = 0.25  # of the throughput that a growth promises: less, and it did not pay
 _PATIENCE_WINDOWS = 10  # before a limit that did not pay, or was rejected, is tried again
 _SMALLEST_WINDOW = 32
+_FEW_REFUSED = 0.05  # of a window's answers: nothing to learn from
+_SAME, _WORSE = 0.75, 1.5
+_FUTILE_WINDOWS = 20
 _SHORTEST_SLEEP_SECONDS = 1e-6
 
 
@@ -86,6 +89,7 @@ class Limiter:
         self._tokens = None if tokens_per_minute is None else Bucket(tokens_per_minute)
         self._paused_until = -inf
         self._pace = _Pace()
+        self._cutting = _Cutting()
 
     async def acquire(self, call: Call, tokens: int = 0) -> Place:
         """A place for a request of at most `tokens` tokens, in turn; being cancelled while waiting is safe."""
@@ -154,19 +158,71 @@ class Limiter:
         self.rejections += 1
         if retry_after_seconds:
             self._paused_until = max(self._paused_until, now + retry_after_seconds)
-        if place.round == self.cuts:
+        self._answered(now, refused=True)
+        if place.round == self.cuts and not self._cutting.futile:
             self.cuts += 1
             self._pace.rejected(self.limit, now)
             self.limit = max(1, int(self.limit * _CUT))
 
     def succeeded(self, place: Place, now: float) -> None:
         """The server answered; after a window of answers the limit is judged, if callers had to wait for it."""
+        self._answered(now, refused=False)
         if place.round != self.cuts:
             return
         self._pace.done += 1
         if self._pace.done >= max(self.limit, _SMALLEST_WINDOW):
             self.limit = self._pace.judge(self.limit, self.ceiling, now)
             self._call_next()
+
+    def _answered(self, now: float, refused: bool) -> None:
+        restored = self._cutting.answered(self.limit, now, refused)
+        if restored is not None:
+            self.limit = restored
+            self._call_next()
+
+
+class _Cutting:
+    """Whether cutting helps. A server that refuses by chance, whatever its load, gains nothing from an idle client.
+
+    Windows of answers are compared: if the limit was halved, as large a share is refused as before, and fewer requests
+    are answered a second, then the cuts did not help. They are taken back, and none is made for a while.
+    """
+
+    def __init__(self) -> None:
+        self.futile = 0  # windows left in which a refusal cuts nothing
+        self._accepted = self._refused = self._began_at = 0
+        self._since: float | None = None
+        self._worst: tuple[int, float, float] | None = None  # limit, share refused and answers per second before cuts
+
+    def answered(self, limit: int, now: float, refused: bool) -> int | None:
+        """Count an answer; returns the limit to go back to, if the cuts since then turned out futile."""
+        self._refused += refused
+        self._accepted += not refused
+        answers = self._accepted + self._refused
+        self._began_at = max(self._began_at, limit)
+        if answers < max(limit, _SMALLEST_WINDOW):
+            return None
+        share, seconds = self._refused / answers, now - (self._since if self._since is not None else now)
+        rate = self._accepted / seconds if seconds > 0 else inf
+        self._accepted = self._refused = 0
+        self._since, self.futile = now, max(0, self.futile - 1)
+        began_at, self._began_at = self._began_at, 0
+        return self._judged(limit, began_at, share, rate)
+
+    def _judged(self, limit: int, began_at: int, share: float, rate: float) -> int | None:
+        if share < _FEW_REFUSED:
+            self._worst = None
+        elif self._worst is None or began_at > self._worst[0]:
+            self._worst = (began_at, share, rate)
+        elif self.futile:
+            if share > _WORSE * self._worst[1]:
+                self.futile = 0
+        else:
+            before, share_before, rate_before = self._worst
+            if 2 * limit <= before and share > _SAME * share_before and rate < _SAME * rate_before:
+                self.futile = _FUTILE_WINDOWS
+                return before
+        return None
 
 
 class _Pace:
