@@ -121,6 +121,7 @@ def test_a_name_without_a_value(project: Path, box: Path) -> None:
         "{{ " + "(" * 2000 + "x" + ")" * 2000 + " }}",
         "{{ x" + " | upper" * 500 + " }}",
         "{% if x %}" * 300 + "{% endif %}" * 300,
+        "{% if x %}" * 110 + "{% endif %}" * 110,
         "{{",
         "{% endif %}",
         "{{ x | }}",

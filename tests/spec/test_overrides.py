@@ -78,6 +78,11 @@ def test_what_stood_there_is_no_longer_blamed(load: Load, project: Path) -> None
     assert str(project) not in str(caught.value)
 
 
+def test_the_place_of_what_is_gone_is_the_option(load: Load) -> None:
+    loaded = load(TASK.replace("vote", "{use: vote, samples: 3}"), overrides=["swarm.topology=debate"])
+    assert loaded.place(("swarm", "topology", "samples")) == "--set swarm.topology=..."
+
+
 def test_a_task_that_is_no_mapping_cannot_be_set(load: Load) -> None:
     with pytest.raises(SpecError, match="the task is not a mapping"):
         load("- a\n", overrides=["seed=1"])
