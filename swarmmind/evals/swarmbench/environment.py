@@ -35,6 +35,7 @@ class Observation(msgspec.Struct, frozen=True):
         heard: texts said in the last round within reach, in the speakers' order, its own included.
         history: its own last (action, message) pairs, oldest first, `None` for none.
         past_views: earlier views, newest first.
+        speaks: whether the answer is a text that may hold a message; else it is the action alone.
         target: Flocking's picture, one string a row (`A` robot, `.` empty); else empty.
     """
 
@@ -50,6 +51,7 @@ class Observation(msgspec.Struct, frozen=True):
     heard: tuple[str, ...]
     history: tuple[tuple[str | None, str | None], ...]
     past_views: tuple[View, ...]
+    speaks: bool
     target: tuple[str, ...]
 
 
@@ -216,6 +218,7 @@ class SwarmBench:
             heard=heard,
             history=history,
             past_views=tuple(views[1:]),
+            speaks=not self._by_choice,
             target=self._target,
         )
         tail = prompt.private(

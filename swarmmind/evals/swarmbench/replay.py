@@ -39,29 +39,32 @@ def replay(trace: Mapping[str, Any]) -> list[str]:
     found = _Differences()
     found.compare_state("start", trace["initial"], snapshot(world))
     for record in trace["rounds"]:
-        where = f"round {record['round']}"
-        found.compare(f"{where}: round", record["round"], world.board.round)
-        found.compare_mapping(f"{where}: before", record["agents"], _seen(world))
-        replies = record["actions"]
-        actions: list[str | None] = [None] * world.board.agents
-        messages: list[str | None] = [None] * world.board.agents
-        for name, filed in replies.items():
-            agent = int(name.removeprefix("Agent_"))
-            reading = compatible(filed["reply"], world.task.actions) if filed["reply"] is not None else (None, None)
-            actions[agent], messages[agent] = reading
-            found.compare(f"{where}: {name} move", filed["move"], actions[agent])
-            found.compare(f"{where}: {name} message", filed["speak"], messages[agent])
-        world.step(actions, messages)
-        moved = {
-            direction: sorted(_name(world, body) for body in bodies)
-            for direction, bodies in zip(DIRECTIONS, world.moved, strict=True)
-        }
-        expected = {direction: sorted(names) for direction, names in record["moved_by_pass"].items()}
-        found.compare_mapping(f"{where}: moved", expected, moved)
-        found.compare_state(f"{where}: after", record["state"], snapshot(world))
-        found.compare(f"{where}: score", record["score"], world.board.score)
-        found.compare(f"{where}: done", record["done"], world.done)
+        _round(world, record, found)
     return found.lines
+
+
+def _round(world: World, record: Mapping[str, Any], found: _Differences) -> None:
+    """Play one recorded round and compare it."""
+    where = f"round {record['round']}"
+    found.compare(f"{where}: round", record["round"], world.board.round)
+    found.compare_mapping(f"{where}: before", record["agents"], _seen(world))
+    actions: list[str | None] = [None] * world.board.agents
+    messages: list[str | None] = [None] * world.board.agents
+    for name, filed in record["actions"].items():
+        agent = int(name.removeprefix("Agent_"))
+        actions[agent], messages[agent] = compatible(filed["reply"] or "", world.task.actions)
+        found.compare(f"{where}: {name} move", filed["move"], actions[agent])
+        found.compare(f"{where}: {name} message", filed["speak"], messages[agent])
+    world.step(actions, messages)
+    moved = {
+        direction: sorted(_name(world, body) for body in bodies)
+        for direction, bodies in zip(DIRECTIONS, world.moved, strict=True)
+    }
+    expected = {direction: sorted(names) for direction, names in record["moved_by_pass"].items()}
+    found.compare_mapping(f"{where}: moved", expected, moved)
+    found.compare_state(f"{where}: after", record["state"], snapshot(world))
+    found.compare(f"{where}: score", record["score"], world.board.score)
+    found.compare(f"{where}: done", record["done"], world.done)
 
 
 def snapshot(world: World) -> dict[str, Any]:

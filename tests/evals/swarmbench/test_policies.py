@@ -42,5 +42,16 @@ def test_games_repeat_and_messages_fit(task: str) -> None:
         assert len(message) <= 120
 
 
+@pytest.mark.parametrize("policy", ["random", "swarmbench"])
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_where_nobody_can_speak_the_answer_is_an_action_alone(task: str, policy: str) -> None:
+    world = SwarmBench(task, actions="choice")
+    players = {name: POLICIES[policy](Agent(id=name, role="robot")) for name in world.agents}
+    for _ in range(3):
+        said = {name: players[name](turn.observation, random.Random(1)) for name, turn in world.turns().items()}
+        assert set(said.values()) <= set(TASKS[task].actions)
+        world.step({name: Reply(text=text, value=text) for name, text in said.items()})
+
+
 def test_the_names_are_those_promised() -> None:
     assert set(POLICIES) == {"random", "swarmbench", *(f"swarmbench-{task}" for task in TASKS)}

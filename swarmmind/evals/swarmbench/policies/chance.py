@@ -6,6 +6,7 @@ import random
 
 from swarmmind.effects import Agent
 from swarmmind.evals.swarmbench.environment import Observation
+from swarmmind.evals.swarmbench.policies.senses import reply
 
 
 class Random:
@@ -16,4 +17,4 @@ class Random:
 
     def __call__(self, observation: Observation, rng: random.Random) -> str:
         """One of the actions, each as likely."""
-        return f"ACTION: {rng.choice(observation.actions)}"
+        return reply(observation, rng.choice(observation.actions))

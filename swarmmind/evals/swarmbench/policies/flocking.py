@@ -35,7 +35,7 @@ class FirstCome:
             if symbol == "A"
         }
         if here in slots:
-            return reply("STAY")
+            return reply(observation, "STAY")
         blocked: set[Place] = set()
         for place, symbol in seen(observation):
             taken = is_agent(symbol)
@@ -48,4 +48,4 @@ class FirstCome:
         free = {slot for slot in slots if now - self._taken.get(slot, -FRESH_ROUNDS) >= FRESH_ROUNDS} or slots
         order = rng.choice(ORDERS)
         step = first_step(here, free.__contains__, lambda place: place in blocked or min(place) < 1, order)
-        return reply(step or rng.choice(order))
+        return reply(observation, step or rng.choice(order))

@@ -46,7 +46,7 @@ class Carrier:
         field = self._field(wanted, {moved(goal, action) for goal in goals for action in STEPS}, observation.position)
         if not goals:
             field = self._frontier(observation)
-        return reply(self._step(observation, field, others, rng), self._news())
+        return reply(observation, self._step(observation, field, others, rng), self._news())
 
     def _look(self, observation: Observation) -> dict[Place, bool]:
         """Take in view and messages; returns where others are, and whether they carry."""

@@ -71,7 +71,7 @@ class Hunter:
             self._goal = self._guess(observation, rng)
             action = first_step(observation.position, self._goal.__eq__, blocked.__contains__, order)
             action = action or rng.choice(order)
-        return reply(action, self._news(observation))
+        return reply(observation, action, self._news(observation))
 
     def _look(self, observation: Observation) -> set[Place]:
         """Take in the view; returns the cells that cannot be entered."""

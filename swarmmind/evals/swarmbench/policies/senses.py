@@ -26,8 +26,10 @@ def is_agent(symbol: str) -> bool:
     return symbol[-1].isdigit()
 
 
-def reply(action: str, message: str = "") -> str:
-    """A reply as the prompt asks for it."""
+def reply(observation: Observation, action: str, message: str = "") -> str:
+    """A reply as the prompt asks for it: without a message where nobody can speak."""
+    if not observation.speaks:
+        return action
     return f"ACTION: {action}\nMSG: {message}" if message else f"ACTION: {action}"
 
 

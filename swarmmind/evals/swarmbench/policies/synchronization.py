@@ -21,4 +21,4 @@ class Clock:
     def __call__(self, observation: Observation, rng: random.Random) -> str:
         """Switch if the own light is not what the clock says."""
         wanted = observation.round % 2 == 0
-        return reply("STAY" if observation.status == wanted else "SWITCH")
+        return reply(observation, "STAY" if observation.status == wanted else "SWITCH")

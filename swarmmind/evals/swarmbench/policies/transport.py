@@ -49,7 +49,7 @@ class Mover:
             action = self._work(self._plug, here, agents, order)
             if action is None and self._waited > 1 and rng.random() < 0.5:
                 action = order[0]
-        return reply(action or order[0], self._news())
+        return reply(observation, action or order[0], self._news())
 
     def _look(self, observation: Observation) -> set[Place]:
         """Take in view and messages; returns where others are."""
