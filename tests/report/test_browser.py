@@ -171,7 +171,27 @@ async def test_it_fits_the_window(browser: Page, tmp_path: Path, width: int, dar
     await visit(browser, lambda: runs.world(tmp_path / "run", agents=12, rounds=4))
     assert await browser.evaluate("document.documentElement.scrollWidth") <= width
     ground = await browser.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (ground == "rgb(17, 21, 28)") == (dark and media != "print")
+    ink = await browser.evaluate("getComputedStyle(document.body).color")
+    assert (ground == "rgb(17, 21, 28)") == (ink == "rgb(228, 232, 239)") == (dark and media != "print")
+
+
+async def test_each_of_several_worlds_can_be_chosen(browser: Page, tmp_path: Path):
+    def write(kept: Journal) -> Iterator[None]:
+        for world in range(3):
+            for number in range(4):
+                frame = {"round": number, "score": 10 * world + number, "grid": ["W.W"]}
+                kept.record(f"run/1/world-{world}/{2 * number}/round", "round", frame)
+                key = f"run/1/world-{world}/{2 * number + 1}/w-1"
+                runs.exchange(kept, key, Agent("w-1", "w"), [], runs.said("ok"))
+        yield
+
+    await visit(browser, lambda: runs.journal(tmp_path / "run", write))
+    await browser.until("$('replay').innerText.includes('round 0 · score 0')")
+    await browser.enter("#world select", "run/1/world-2")
+    await browser.until("$('replay').innerText.includes('round 0 · score 20')")
+    await browser.press("#replay canvas", "End")
+    await browser.until("$('replay').innerText.includes('round 3 · score 23')")
+    assert "world-1 round 2" in await browser.text("#replies")
 
 
 async def test_an_old_browser_is_told_so(tmp_path: Path):

@@ -56,7 +56,24 @@ def test_histories_come_back_message_by_message(tmp_path: Path):
     assert "solver-1 says" in talk[3]["messages"][-1][1]
     cells = {(column, row): word for row, column, _, word, _ in page.index["matrix"]}
     assert cells[(3, 2)] == talk[3]["said"]["text"]
+    [[chunk, first, _]] = page.index["agents"][2][-1]
+    assert [kept for _, _, _, kept, *_ in page.chunk(chunk)["exchanges"][first : first + 4]] == [0, 1, 3, 5]
     assert page.index["steps"] == [f"run/3/debate/{number}" for number in range(4)]
+
+
+def test_a_history_goes_on_in_the_next_chunk(tmp_path: Path):
+    told = [Message("user", f"{number} " * 20_000) for number in range(16)]
+
+    def write(kept: Journal) -> Iterator[None]:
+        for number in range(16):
+            runs.exchange(kept, f"run/{number}/a", Agent("a", "w"), told[: number + 1], runs.said(f"{number}"))
+        yield
+
+    page = Page(render(runs.journal(tmp_path, write)))
+    assert len(page.index["agents"][0][-1]) > 2
+    for number, exchange in enumerate(page.transcript("a")):
+        assert exchange["messages"] == [["user", message.content] for message in told[: number + 1]]
+        assert exchange["said"]["text"] == str(number)
 
 
 def test_steps_and_agents_are_in_the_order_of_numbers(tmp_path: Path):

@@ -100,7 +100,8 @@ function stepName(step) {
   const world = INDEX.worlds[step.slice(0, cut)];
   const next = world ? world.steps.findIndex((at) => at > Number(step.slice(cut + 1))) : -1;
   if (next < 0) return step.replace(/^run\//, "").replace(/^\d+$/, "step $&");
-  return `round ${number(world.rounds[next])}`;
+  const several = Object.keys(INDEX.worlds).length > 1 ? step.slice(0, cut).split("/").pop() + " " : "";
+  return `${several}round ${number(world.rounds[next])}`;
 }
 
 /* Buttons for pages of a list; `go` is called with the new page. */

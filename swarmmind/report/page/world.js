@@ -4,14 +4,9 @@ const SYMBOLS = { ".": ["", "empty"], W: ["wall", "wall"], P: ["#d64550", "P (pr
 const hue = (place) => `hsl(${(place * 137.508) % 360} 62% 52%)`;
 
 /* Where agents are: name, row, column. Frames give [row, column] or {pos: [row, column]}. */
-function positions(frame) {
-  const found = [];
-  for (const [name, at] of Object.entries(frame.agents || {})) {
-    const pos = Array.isArray(at) ? at : at && at.pos;
-    if (Array.isArray(pos) && pos.length > 1) found.push([name, Number(pos[0]), Number(pos[1])]);
-  }
-  return found;
-}
+const positions = (frame) => Object.entries(frame.agents || {})
+  .map(([name, at]) => [name, ...(Array.isArray(at) ? at : Array.isArray(at?.pos) ? at.pos : []).map(Number)])
+  .filter((found) => found.length > 2);
 /* Messages as [speaker, text], whatever way the world writes them. */
 function messages(frame) {
   const from = frame.messages || [];
@@ -172,8 +167,8 @@ function worlds(home, every, found) {
     if (current) current.stop();
     const world = found[select.value] || found[names[0]];
     const mark = lineChart($("score"), world.rounds, world.scores, (place) => current.seek(place));
-    current = replay(home.lastChild, world, every, mark);
+    current = replay(home, world, every, mark);
   }
-  home.replaceChildren(names.length > 1 ? el("p", { class: "bar" }, el("label", {}, `${plural(names.length, "world")}: `, select)) : "", el("div"));
+  if (names.length > 1) $("score").before(el("p", { class: "bar" }, el("label", {}, `${plural(names.length, "world")}: `, select)));
   open();
 }
