@@ -8,7 +8,7 @@ The page is written as it is made and takes its place by a rename.
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
     """
     source = Source(folder)
     path = folder / "report.html"
-    part = folder / f".report-{os.getpid()}.html"
+    part = folder / f".report-{secrets.token_hex(4)}.html"
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             for piece in _pieces(source, limit_bytes):

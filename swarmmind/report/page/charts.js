@@ -95,16 +95,16 @@ function heatMap(home, activity, agents, columns, open) {
     const values = activity.exchanges.map((count, at) => (count ? of(activity, at) : null));
     const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
     const top = sorted[Math.min(sorted.length - 1, Math.floor(0.995 * sorted.length))] || sorted[sorted.length - 1] || 1;
+    const [ground, paint] = [color("--fill"), color(ink)];
     const gap = wide > 5 && high > 5 ? 1 : 0;
     values.forEach((value, at) => {
       const [px, py] = [left + (at % across) * wide, Math.floor(at / across) * high];
       pen.globalAlpha = 1;
-      pen.fillStyle = color("--fill");
+      pen.fillStyle = ground;
       if (value !== null) pen.fillRect(px, py, wide - gap, high - gap);
-      pen.globalAlpha = value === null ? 0 : Math.min(1, 0.06 + 0.94 * value / top);
-      if (value === 0) pen.globalAlpha = 0;
-      pen.fillStyle = color(ink);
-      pen.fillRect(px, py, wide - gap, high - gap);
+      pen.globalAlpha = value ? Math.min(1, 0.06 + 0.94 * value / top) : 0;
+      pen.fillStyle = paint;
+      if (value) pen.fillRect(px, py, wide - gap, high - gap);
     });
     pen.globalAlpha = 1;
     pen.fillStyle = color("--soft");
@@ -126,7 +126,7 @@ function heatMap(home, activity, agents, columns, open) {
       pen.lineWidth = 2;
       pen.strokeRect(left + cursor[1] * wide, cursor[0] * high, wide, high);
     }
-    const shade = (part) => { const box = el("i"); box.style.background = color(ink); box.style.opacity = part; return box; };
+    const shade = (part) => { const box = el("i"); box.style.background = paint; box.style.opacity = part; return box; };
     legend.replaceChildren(el("span", {}, shade(0.06), say(0)), el("span", {}, shade(0.5), say(top / 2)), el("span", {}, shade(1), say(top) + (sorted[sorted.length - 1] > top ? " or more" : "")), el("span", {}, "no color: not asked, or unknown"));
   }
   function tell() {

@@ -28,7 +28,6 @@ const svg = (tag, attributes, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 const $ = (id) => document.getElementById(id);
 const button = (label, act, attributes) => el("button", { type: "button", click: act, ...attributes }, label);
-
 function show(id) {
   $(id).hidden = false;
   for (const link of document.querySelectorAll("nav a")) if (link.getAttribute("href") === "#" + id) link.hidden = false;
