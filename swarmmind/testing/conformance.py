@@ -31,14 +31,18 @@ async def check_transport(make: Callable[[str, str], Transport]) -> None:
     """
     async with _Server() as server:
         transport = make(server.base_url, _SECRET)
-        assert _SECRET not in repr(transport), "the key shows in repr"
-        await _check_answers(transport, server)
-        await _check_failures(transport, server)
-        await _check_many(transport, server)
-        await transport.close()
+        try:
+            assert _SECRET not in repr(transport), "the key shows in repr"
+            await _check_answers(transport, server)
+            await _check_failures(transport, server)
+            await _check_many(transport, server)
+        finally:
+            await transport.close()
     refused = make(server.base_url, _SECRET)
-    await _fails(refused, 5.0, "connection")
-    await refused.close()
+    try:
+        await _fails(refused, 5.0, "connection")
+    finally:
+        await refused.close()
 
 
 async def _check_answers(transport: Transport, server: _Server) -> None:
