@@ -81,6 +81,20 @@ def failed(kind: Any, message: str) -> Reply:
     return Reply(failure=Failure(kind, message), usage=Usage(3, 0, 0, 0, 0.0))
 
 
+def _frame(
+    number: int, rng: random.Random, at: dict[str, list[int]], heard: list[list[str]], side: int
+) -> dict[str, Any]:
+    grid = [["W" if i in (0, side - 1) or j in (0, side - 1) else "." for j in range(side)] for i in range(side)]
+    things = {"F": (1, 1), "N": (side - 2, side - 2), "B": (side // 2, 3), "P": (3, side // 2)}
+    for symbol, (i, j) in things.items():
+        grid[i][j] = symbol
+    for place, (i, j) in enumerate(at.values()):
+        grid[i][j] = "a" if place % 3 else "A"
+    score = round(number**1.2 * rng.random(), 2)
+    return {"round": number, "score": score, "grid": ["".join(row) for row in grid], "agents": dict(at),
+            "messages": heard, "light_on": number % 2 == 0}  # fmt: skip
+
+
 def world(folder: Path, agents: int = 12, rounds: int = 20, side: int = 10, seed: int = 1, words: int = 60) -> Path:
     """A world of agents that wander about and talk; one in 40 replies fails, one in 30 had to be asked again."""
     rng = random.Random(seed)
@@ -95,19 +109,8 @@ def world(folder: Path, agents: int = 12, rounds: int = 20, side: int = 10, seed
     def talk(count: int) -> str:
         return " ".join(rng.choices(_WORDS, k=count))
 
-    def frame(number: int, heard: list[list[str]]) -> dict[str, Any]:
-        grid = [["W" if i in (0, side - 1) or j in (0, side - 1) else "." for j in range(side)] for i in range(side)]
-        things = {"F": (1, 1), "N": (side - 2, side - 2), "B": (side // 2, 3), "P": (3, side // 2)}
-        for symbol, (i, j) in things.items():
-            grid[i][j] = symbol
-        for place, (i, j) in enumerate(at.values()):
-            grid[i][j] = "a" if place % 3 else "A"
-        rows = ["".join(row) for row in grid]
-        return {"round": number, "score": round(number**1.2 * rng.random(), 2), "grid": rows, "agents": dict(at),
-                "messages": heard, "light_on": number % 2 == 0}  # fmt: skip
-
     def write(kept: Journal) -> Iterator[None]:
-        kept.record("run/0/round", "round", frame(0, []))
+        kept.record("run/0/round", "round", _frame(0, rng, at, [], side))
         for number in range(rounds):
             heard: list[list[str]] = []
             for place, agent in enumerate(people):
@@ -127,7 +130,7 @@ def world(folder: Path, agents: int = 12, rounds: int = 20, side: int = 10, seed
                 where[:] = [min(side - 2, max(1, value + rng.choice((-1, 0, 1)))) for value in where]
                 if rng.random() < 0.3:
                     heard.append([f"Agent_{place}", talk(6)])
-            kept.record(f"run/{2 * number + 2}/round", "round", frame(number + 1, heard))
+            kept.record(f"run/{2 * number + 2}/round", "round", _frame(number + 1, rng, at, heard, side))
             yield
 
     return journal(folder, write)
