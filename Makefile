@@ -40,7 +40,7 @@ acceptance: $(VENV)/.test ## the experiments of the specs; ONLY=name runs one
 	$(BIN)/python -m tests.acceptance $(ONLY)
 
 integration: $(VENV)/.test ## real servers and a real browser (installs vLLM's CPU build)
-	$(BIN)/python -m pytest -m integration tests/integration
+	$(BIN)/python -m pytest -m integration
 
 bench: $(VENV)/.test    ## the benchmarks, as ratios within one run
 	$(BIN)/python -m benchmarks

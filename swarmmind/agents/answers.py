@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Any, TypeAlias
 
 ASK_FOR_ANSWER = "End with one line of the form `ANSWER: <your answer>`, with nothing after it."
@@ -13,44 +13,66 @@ ASK_FOR_ANSWER = "End with one line of the form `ANSWER: <your answer>`, with no
 Reader: TypeAlias = Callable[[Any], Hashable | None]
 """From an output to the answer in it, in a form that equal answers share; `None` if there is none."""
 
-_MARK = re.compile(r"\bANSWER(?:\s+IS)?\s*[:=]?\s+(?P<answer>[^\n]+)", re.IGNORECASE)
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+EXACT = Context(prec=2000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""Arithmetic for answers: the last of forty digits counts, and no number however odd raises."""
+
+_ANSWER = r"\bANSWER[*_`\"']{0,4}\s{0,3}"  # bounded, so that no text makes the search slow
+_MARKS = (
+    re.compile(rf"{_ANSWER}(?:IS\b\s{{0,3}})?[:=]", re.IGNORECASE),
+    re.compile(rf"{_ANSWER}IS\b", re.IGNORECASE),
+)
+_NUMBER = re.compile(
+    r"(?P<sign>(?<![\w)])[-+])?[$€£¥]?"  # the minus of `7-2` is none, the one of `-$2` is
+    r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|(?<![\d.])\.\d+)"
+)
+_RAISED = re.compile("[²³¹\u2070-\u209f]")  # the 2 of `25 m²` is no number of its own
+_MAX_WRITTEN_OUT_DIGITS = 40
 
 
 def final_text(output: Any) -> str | None:
-    """What follows the last `ANSWER:` (or `answer is`) on its line, else the whole output; normalized.
+    """What follows the last `ANSWER:` on its line, else the last `answer is`, else the whole output; normalized.
 
     Normalized: NFKC, one blank between words, no blanks, quotes, emphasis or full stop around, case folded.
     """
-    text = str(output)
-    marks = list(_MARK.finditer(text))
-    answer = marks[-1]["answer"] if marks else text
-    words = " ".join(unicodedata.normalize("NFKC", answer).split())
+    if output is None:
+        return None
+    text, _ = _marked(str(output))
+    words = " ".join(unicodedata.normalize("NFKC", text).split())
     return words.strip("\"'`* ").rstrip(".").strip("\"'`* ").casefold() or None
 
 
 def final_number(output: Any) -> Decimal | None:
-    """The number of the final answer: the first one after the last `ANSWER:`, else the last one in the output.
+    """The number of the final answer: the first one after the mark (see `final_text`), else the output's last one.
 
     Thousands separators are read (`1,234` is 1234), units and currency around it are not part of it.
     """
     if isinstance(output, (int, float)) and not isinstance(output, bool):
         return _decimal(repr(output))
-    text = unicodedata.normalize("NFKC", str(output)).replace("\u2212", "-")
-    marks = list(_MARK.finditer(text))
-    if marks:
-        found = _NUMBER.search(marks[-1]["answer"])
-        return _decimal(found[0]) if found else None
-    numbers = _NUMBER.findall(text)
-    return _decimal(numbers[-1]) if numbers else None
+    text, marked = _marked(str(output))
+    text = unicodedata.normalize("NFKC", _RAISED.sub(" ", text)).replace("\u2212", "-")
+    numbers = [(found["sign"] or "") + found["digits"] for found in _NUMBER.finditer(text)]
+    return _decimal(numbers[0 if marked else -1]) if numbers else None
+
+
+def _marked(text: str) -> tuple[str, bool]:
+    """The line after the last mark, or the whole text; and whether there was a mark."""
+    marked = False
+    for mark in _MARKS:  # the second is looked for in what follows the first: `ANSWER: The answer is 4.`
+        for found in reversed(list(mark.finditer(text))):
+            rest = text[found.end() :].lstrip(" \t\r\n*_`")
+            if rest:
+                text, marked = rest.partition("\n")[0], True
+                break
+    return text, marked
 
 
 def _decimal(text: str) -> Decimal | None:
-    try:
-        value = Decimal(text.replace(",", ""))
-    except InvalidOperation:
+    value = EXACT.create_decimal(text.replace(",", "")).normalize(EXACT)
+    if not value.is_finite():
         return None
-    return value.normalize() if value.is_finite() else None
+    if value.adjusted() < _MAX_WRITTEN_OUT_DIGITS and value == value.to_integral_value():
+        return value.quantize(Decimal(1), context=EXACT) or Decimal(0)  # 540 rather than 5.4E+2, 0 rather than -0
+    return value
 
 
 def plurality(answers: Iterable[Hashable | None]) -> Hashable | None:

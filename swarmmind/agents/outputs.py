@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from jsonschema import Draft202012Validator
 
 from swarmmind.effects import Choice, Json, Output, Text
+
+MAX_DEPTH = 64
+"""A JSON document may be nested so deep."""
 
 
 class Unreadable(ValueError):
@@ -34,13 +39,17 @@ def read(output: Output, text: str) -> Any:
 
 
 def _choice(options: tuple[str, ...], text: str) -> str:
+    if text.strip() in options:
+        return text.strip()
     bare = _bare(text)
-    for option in options:
-        if text == option or bare == _bare(option):
-            return option
-    found = [option for option in options if re.search(rf"(?<!\w){re.escape(option)}(?!\w)", text)]
+    alike = [option for option in options if bare and bare == _bare(option)]
+    if len(alike) == 1:
+        return alike[0]
+    longest_first = sorted(options, key=len, reverse=True)  # `north-east` does not mention `north`
+    mentions = rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)"
+    found = {match[0] for match in re.finditer(mentions, text)}
     if len(found) == 1:
-        return found[0]
+        return found.pop()
     what = "names several of them" if found else "names none of them"
     raise Unreadable(f"answer with exactly one of {', '.join(options)}, and nothing else; the answer {what}")
 
@@ -49,20 +58,40 @@ def _bare(text: str) -> str:
     return text.strip().strip("\"'`*.()[]").casefold()
 
 
-_FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
-
-
 def _document(output: Json, text: str) -> Any:
-    fenced = _FENCE.search(text)
-    candidate = (fenced[1] if fenced else text).strip()
-    try:
-        document = json.loads(candidate)
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"answer with one JSON document, and nothing else; it is not JSON: {error}") from None
+    problem = ""
+    for candidate in _candidates(text):
+        try:
+            document = msgspec.json.decode(candidate)  # stricter than `json`: no NaN, no halves of surrogate pairs
+        except (ValueError, RecursionError) as error:
+            problem = problem or str(error)
+        else:
+            return _fitting(output, document)
+    raise Unreadable(f"answer with one JSON document, and nothing else; it is not JSON: {problem}")
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """The whole text, then what stands in its first fence."""
+    yield text.strip()
+    parts = text.split("```", 2)
+    if len(parts) == 3:
+        yield re.sub(r"^\w{1,20}\s", "", parts[1]).strip()
+
+
+def _fitting(output: Json, document: Any) -> Any:
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inner(outer)]
+    if level:
+        raise Unreadable(f"the JSON document is nested deeper than {MAX_DEPTH} levels")
     problem = next(_validator(json.dumps(output.schema, sort_keys=True)).iter_errors(document), None)
     if problem is not None:
         raise Unreadable(f"the JSON document does not fit: {problem.json_path}: {problem.message:.200}")
     return document
+
+
+def _inner(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 @lru_cache(maxsize=64)

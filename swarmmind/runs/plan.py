@@ -12,6 +12,7 @@ from swarmmind.effects import Agent, Program
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals import environments
 from swarmmind.evals.environments import ENVIRONMENTS
+from swarmmind.evals.pettingzoo import ParallelWorld
 from swarmmind.evals.scorers import SCORERS, Scoring
 from swarmmind.memory import MEMORIES
 from swarmmind.ports import Context, Environment, Memory
@@ -185,9 +186,13 @@ def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environme
     else:
         path = ("problem", "environment")
         raise loaded.error(path, f"unknown environment {name!r}{near(name, list(ENVIRONMENTS))}")
-    if "agents" not in given and "agents" in inspect.signature(factory).parameters:
+    known = inspect.signature(factory).parameters
+    if "agents" not in given and "agents" in known:
         given["agents"] = agents
-    return build(factory, given, _complain(loaded, ("problem",)))
+    ours = {name: given.pop(name) for name in ("rounds", "noop") if name in given and name not in known}
+    complain = _complain(loaded, ("problem",))
+    made = build(factory, given, complain)
+    return build(partial(ParallelWorld, made), ours, complain) if hasattr(made, "possible_agents") else made
 
 
 def _complain(loaded: LoadedTask, path: tuple[str, ...]) -> Complain:

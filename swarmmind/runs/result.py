@@ -54,7 +54,7 @@ class Result(msgspec.Struct, frozen=True):
         output: what the topology returned; for a world its last frame; for a data set a list.
         score: a world's own units, else in [0, 1]; `None` if nothing was scored.
         usage: calls, tokens and money; `None` is unknown.
-        charged: what the budget was charged: as `usage`, with the worst case for what is unknown or was lost in a crash.
+        charged: what the budget was charged: `usage`, with the worst case for what is unknown or was lost in a crash.
         coverage: what became of every ask.
         seconds: that the run took on the wall, all sessions together.
         makespan_seconds: on the run's clock; under the virtual clock the simulated time.

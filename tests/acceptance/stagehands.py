@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def endpoint(folder: Path, *options: str) -> Iterator[Server]:
+def endpoint(folder: Path, *options: str) -> Generator[Server]:
     """A fake endpoint with an empty log."""
     log = folder / "requests.log"
     log.unlink(missing_ok=True)
