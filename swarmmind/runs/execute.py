@@ -22,9 +22,10 @@ from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Coverage, Result, Status
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
-from swarmmind.runtime.driver import Driver, World
+from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.world import World
 from swarmmind.version import __version__
 
 

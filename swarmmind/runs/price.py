@@ -20,10 +20,11 @@ from swarmmind.models.prices import Price
 from swarmmind.runs.plan import Plan
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import VirtualClock
-from swarmmind.runtime.driver import Driver, World
+from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.flight import Flight
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.world import World
 
 MAX_REHEARSED_CALLS = 5_000
 _TYPICAL_TOKENS = 120

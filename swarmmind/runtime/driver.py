@@ -9,9 +9,9 @@ dry the run goes on where it was.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
 import anyio
 import anyio.lowlevel
@@ -19,59 +19,16 @@ import msgspec
 
 from swarmmind.effects import Ask, Failure, Later, Limits, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
 from swarmmind.errors import Diverged, Failed, Spent, Stop
-from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Cost, Purse
-from swarmmind.runtime.clock import Clock
 from swarmmind.runtime.flight import Flight
 from swarmmind.runtime.frame import Frame, Place
-from swarmmind.runtime.journal import Found, Journal, Timing
-from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.journal import Found, Timing
+from swarmmind.runtime.world import CANCELLED, Handler, World, is_refused, never_made, refusal, timed_out
 
 _FRAMES_PER_TURN = 256
 _TIMERS_PER_TURN = 256  # jumps of the virtual clock
 _STOPS_PER_FRAME = 3  # times a program may yield on after it was told to stop
 GRACE_SECONDS = 5.0  # after the wall of a time budget, for calls in flight to land
-_CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
-
-
-class Handler(Protocol):
-    """Executes effects of one type. Knows nothing of programs, the journal or other effects."""
-
-    def __call__(self, effect: Any, flight: Flight, /) -> Any:
-        """The result; or a `Later`; or an awaitable of the result; or a `Nested` whose outcome becomes the result.
-
-        Raises:
-            Spent: a budget cannot pay for it.
-        """
-        ...
-
-    def replayed(self, effect: Any, flight: Flight, result: Any, /) -> None:
-        """The result came from the journal: remember what a live execution would have left behind."""
-        ...
-
-    def read(self, effect: Any, outcome: Outcome, /) -> Any:
-        """The result of an effect that a nested program answered."""
-        ...
-
-
-class World(NamedTuple):
-    """What the runtime owns on behalf of a run; programs hold none of it.
-
-    Attributes:
-        journal: where everything that happens is kept.
-        clock: real or virtual.
-        streams: the master seed's random streams.
-        purse: the run's budget.
-        meter: the counters to turn.
-        handlers: who executes which type of effect.
-    """
-
-    journal: Journal
-    clock: Clock
-    streams: Streams
-    purse: Purse
-    meter: Meter
-    handlers: Mapping[type, Handler]
 
 
 class Driver:
@@ -229,7 +186,7 @@ class Driver:
             if dropped and frame.expected is not None and key not in frame.expected:
                 if isinstance(effect, Ask):
                     self.meter.begin(effect.agent.role)
-                    self.meter.end(effect.agent.role, _CANCELLED)
+                    self.meter.end(effect.agent.role, CANCELLED)
                 continue
             self._launch(Flight(self, frame, key, effect, index))
         if isinstance(awaiting, Quorum) and awaiting.deadline_seconds is not None and frame.expected is None:
@@ -284,7 +241,7 @@ class Driver:
                 frame.refused = True
                 self.finish(flight, None, keep=False)
             elif not sleeping_only:
-                self.finish(flight, _refusal(flight.effect, "seconds"), keep=False)
+                self.finish(flight, refusal(flight.effect, "seconds"), keep=False)
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -313,7 +270,7 @@ class Driver:
         effect = flight.effect
         limit = flight.frame.purse.out_of()
         if limit:
-            return self.finish(flight, _refusal(effect, limit), keep=False)
+            return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self.clock.call_at(self.clock.now() + effect.seconds, lambda: self.finish(flight, None))
         if self.journal.unread:
@@ -322,7 +279,7 @@ class Driver:
         try:
             answer = handler(effect, flight)
         except Spent as spent:
-            return self.finish(flight, _refusal(effect, spent.limit), keep=False)
+            return self.finish(flight, refusal(effect, spent.limit), keep=False)
         if isinstance(answer, Later):
             self._delay(flight, answer)
         elif isinstance(answer, Nested):
@@ -344,7 +301,7 @@ class Driver:
     def _delay(self, flight: Flight, answer: Later) -> None:
         when, reply = flight.started + answer.seconds, answer.reply
         if flight.deadline is not None and flight.deadline < when:
-            when, reply = flight.deadline, _timeout(reply)
+            when, reply = flight.deadline, timed_out(reply)
         self.clock.call_at(when, lambda: self.finish(flight, reply))
 
     def _nest(self, flight: Flight, nested: Nested, over: Callable[[Outcome], None]) -> None:
@@ -365,10 +322,10 @@ class Driver:
                 try:
                     result = await answer
                 except Spent as spent:
-                    result = _refusal(flight.effect, spent.limit)
+                    result = refusal(flight.effect, spent.limit)
                 flight.scope = None
                 return self.finish(flight, result)
-            return self.finish(flight, _timeout(Reply()))
+            return self.finish(flight, timed_out(Reply()))
         except Exception as bug:  # a handler's bug ends the run with its own traceback
             self._crash = bug
             return None
@@ -402,7 +359,7 @@ class Driver:
         flight.over = True
         if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
-        if keep and not _is_cancelled(result):
+        if keep and not never_made(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)
         if flight.callbacks:
@@ -412,7 +369,7 @@ class Driver:
         frame = flight.frame
         if isinstance(flight.effect, Ask):
             self.meter.end(flight.effect.agent.role, result)
-        if _is_refused(result) and frame.purse.out_of():
+        if is_refused(result) and frame.purse.out_of():
             frame.refused = True
         if frame.ended:
             return
@@ -427,7 +384,7 @@ class Driver:
             self._abandon(flight.child)
         flight.over = True
         if isinstance(flight.effect, Ask):
-            self.meter.end(flight.effect.agent.role, msgspec.structs.replace(_CANCELLED, usage=flight.paid))
+            self.meter.end(flight.effect.agent.role, msgspec.structs.replace(CANCELLED, usage=flight.paid))
         flight.release()
         if flight.scope is not None:
             flight.scope.cancel()
@@ -444,22 +401,3 @@ class _Due(NamedTuple):
     def __call__(self) -> None:
         if self.frame.step == self.step:
             self.driver.due(self.frame)
-
-
-def _timeout(reply: Reply) -> Reply:
-    return Reply(failure=Failure("timeout", "no answer within the deadline"), usage=reply.usage)
-
-
-def _refusal(effect: Any, limit: str) -> Any:
-    failure = Failure("budget", f"not asked: no {limit} left")
-    return Reply(failure=failure) if isinstance(effect, Ask) else Outcome(failure=failure, stopped=limit)
-
-
-def _is_refused(result: Any) -> bool:
-    if isinstance(result, Reply):
-        return result.failure is not None and result.failure.kind == "budget"
-    return isinstance(result, Outcome) and result.stopped is not None
-
-
-def _is_cancelled(result: Any) -> bool:
-    return isinstance(result, Reply) and result.failure is not None and result.failure.kind in ("cancelled", "budget")

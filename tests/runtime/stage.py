@@ -15,9 +15,10 @@ from swarmmind.ports import Context, Model, Request
 from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
-from swarmmind.runtime.driver import Driver, World
+from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.world import World
 
 
 class Played(NamedTuple):
