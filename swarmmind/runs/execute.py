@@ -61,10 +61,19 @@ class _Session(NamedTuple):
     seconds_before: float
 
 
-async def execute(plan: Plan, folder: Path, env: Mapping[str, str], watch: Watch | None = None) -> Result:
+async def execute(
+    plan: Plan, folder: Path, env: Mapping[str, str], watch: Watch | None = None, *, with_report: bool = True
+) -> Result:
     """Run a plan in a folder, or go on with the run that the folder holds.
 
     Whatever happens, `result.json` and the journal say what was done; only a bug or an interruption is raised on.
+
+    Args:
+        plan: what is run.
+        folder: where.
+        env: where keys and base URLs come from.
+        watch: called once when the run begins.
+        with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
 
     Raises:
         RunError: the folder's run is going on elsewhere, damaged, or of another seed.
@@ -87,7 +96,8 @@ async def execute(plan: Plan, folder: Path, env: Mapping[str, str], watch: Watch
         if watch is not None:
             watch(Progress(folder, plan, meter, driver.elapsed))
         result = await _run(session, models)
-    await anyio.to_thread.run_sync(report.render, folder)
+    if with_report:
+        await anyio.to_thread.run_sync(report.render, folder)
     return result
 
 
