@@ -1,0 +1,1 @@
+"""Side-by-side measurements, as ratios within one run: `python -m benchmarks`."""

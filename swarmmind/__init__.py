@@ -1,9 +1,9 @@
 """SwarmMind: run, measure and evolve populations of LLM agents from one file.
 
-    import swarmmind
+import swarmmind
 
-    result = await swarmmind.run("task.yaml", inputs={"question": "..."})
-    print(result.output, result.score, result.usage, result.coverage, result.folder)
+result = await swarmmind.run("task.yaml", inputs={"question": "..."})
+print(result.output, result.score, result.usage, result.coverage, result.folder)
 """
 
 from swarmmind.runs.api import resume, run, run_sync

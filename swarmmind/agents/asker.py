@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any
 
+import msgspec
+
 from swarmmind.agents.outputs import Unreadable, read
 from swarmmind.effects import Ask, Choice, Failure, Json, Later, Message, Nested, Outcome, Output, Reply, Usage
 from swarmmind.errors import Spent
@@ -93,7 +95,7 @@ class Asker:
                 flight.frame.purse.charge(Cost.of(reply.usage))
             else:
                 try:
-                    reply = yield _request(ask, messages, flight, number)
+                    reply = _whole((yield _request(ask, messages, flight, number)))
                 except Spent as out:
                     return Reply(failure=Failure("budget", f"not asked: no {out.limit} left"), usage=spent)
             spent = reply.usage if not number else spent + reply.usage
@@ -106,6 +108,18 @@ class Asker:
             else:
                 return Reply(text=reply.text, value=value, usage=spent, finish=reply.finish)
         return Reply(text=reply.text, failure=Failure("unparsed", problem), usage=spent, finish=reply.finish)
+
+
+def _whole(reply: Reply) -> Reply:
+    """Without halves of surrogate pairs: they are no characters, and no file can hold them."""
+    text, failure = reply.text, reply.failure
+    if failure is not None:
+        failure = Failure(failure.kind, _characters(failure.message))
+    return msgspec.structs.replace(reply, text=None if text is None else _characters(text), failure=failure)
+
+
+def _characters(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _request(ask: Ask, messages: tuple[Message, ...], flight: Flight, number: int) -> Request:

@@ -179,7 +179,7 @@ class Driver:
 
     def _begin(self, frame: Frame, awaiting: Any) -> None:
         keyed = frame.begin(awaiting)
-        if self.journal.unread and not isinstance(awaiting, (list, tuple)):
+        if not isinstance(awaiting, (list, tuple)):
             frame.expected = self.journal.delivered(frame.path, frame.step)
         dropped = isinstance(awaiting, Quorum) and awaiting.late == "drop"
         for index, (key, effect) in enumerate(keyed):
@@ -273,8 +273,7 @@ class Driver:
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self.clock.call_at(self.clock.now() + effect.seconds, lambda: self.finish(flight, None))
-        if self.journal.unread:
-            flight.earlier = self.journal.attempts(flight.key)
+        flight.earlier = self.journal.attempts(flight.key)
         handler = self._handler(effect)
         try:
             answer = handler(effect, flight)

@@ -115,6 +115,9 @@ class Journal:
             self._reader = _open(path)
             row = self._reader.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
             self.unread, self._last_id = int(row[0]), int(row[1])
+            self._attempted = {key for (key,) in self._reader.execute("SELECT DISTINCT key FROM attempts")}
+            kept = "SELECT EXISTS(SELECT 1 FROM attempts), EXISTS(SELECT 1 FROM deliveries)"
+            self._has_attempts, self._has_deliveries = self._reader.execute(kept).fetchone()
         except (sqlite3.DatabaseError, RunError) as error:
             self._lock.close()
             raise RunError(f"{path}: not a readable journal ({error})") from error
@@ -157,12 +160,18 @@ class Journal:
             self._last_read = row
 
     def attempts(self, key: str) -> list[Reply]:
-        """Paid replies that did not settle the ask `key`, in order."""
+        """Paid replies of earlier sessions that did not settle the ask `key`, in order."""
+        if not self._has_attempts:
+            return []
+        if key not in self._attempted:
+            return []
         rows = self._reader.execute("SELECT value FROM attempts WHERE key=? ORDER BY number", (key,))
         return [msgspec.json.decode(value, type=Reply) for (value,) in rows]
 
     def delivered(self, program: str, step: int) -> list[str] | None:
         """The keys that a program's yield was answered with, or `None` if it was not answered yet."""
+        if not self._has_deliveries:
+            return None
         query = "SELECT keys FROM deliveries WHERE program=? AND step=?"
         row = self._reader.execute(query, (program, step)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=list[str])

@@ -15,10 +15,9 @@ from swarmmind.evals.swarmbench import parallel_env
 class Steering:
     """Two agents; the reward is what they choose; the second leaves after the first round."""
 
-    metadata = {"name": "steering"}
-    possible_agents = ["left", "right"]
-
     def __init__(self, space: Any) -> None:
+        self.metadata = {"name": "steering"}
+        self.possible_agents = ["left", "right"]
         self.space, self.agents, self.played = space, [], []
 
     def action_space(self, agent: str) -> Any:

@@ -5,7 +5,21 @@ from typing import Any
 
 import pytest
 
-from swarmmind.effects import AnyOf, Choice, Limits, Nested, Now, Program, Quorum, Record, Reply, Sleep
+from swarmmind.effects import (
+    Agent,
+    AnyOf,
+    Ask,
+    Choice,
+    Limits,
+    Message,
+    Nested,
+    Now,
+    Program,
+    Quorum,
+    Record,
+    Reply,
+    Sleep,
+)
 from swarmmind.errors import Diverged, Failed, Stop
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Request
@@ -255,14 +269,15 @@ def test_a_whole_swarm_can_stand_where_an_agent_stands(journal: Path) -> None:
         replies = yield [ask("p1"), ask("p2")]
         return "B" if all(reply.ok for reply in replies) else "A"
 
-    from swarmmind.effects import Agent, Ask, Message
-
     def program(ctx: Context) -> Program:
         chair = Agent("chair", "chair", model="panel")
         [reply] = yield [Ask(chair, (Message("user", "A or B?"),), Choice(("A", "B")))]
         return reply.value
 
-    played = play(program, journal, societies={"panel": lambda a: Nested(panel, "panel")})
+    def society(_: Ask) -> Nested:
+        return Nested(panel, "panel")
+
+    played = play(program, journal, societies={"panel": society})
     assert played.outcome.value == "B"
     assert played.meter.roles["worker"].finished == 2
     assert played.meter.roles["chair"].finished == 1

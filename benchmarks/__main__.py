@@ -1,0 +1,10 @@
+"""All benchmarks that need nothing but this package, one after the other."""
+
+import sys
+
+from benchmarks import client_call, swarmbench_baselines, swarmbench_step
+
+for benchmark in (swarmbench_step, swarmbench_baselines, client_call):
+    print(f"\n# {benchmark.__name__}\n", flush=True)
+    sys.argv = [benchmark.__name__]
+    benchmark.main()
