@@ -1,0 +1,64 @@
+"""A real vLLM on the CPU with a tiny model, for the whole session.
+
+`SWARMMIND_TEST_VLLM_URL` names a server that is already up (started with `serve_vllm.sh`, so that its flags are those
+the tests count on); otherwise one is installed under `.integration`, started and stopped here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.vllm_server import Vllm
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1] / ".integration"
+START_SECONDS = 300
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def vllm() -> Iterator[Vllm]:
+    given = os.environ.get("SWARMMIND_TEST_VLLM_URL")
+    if given:
+        yield Vllm(given.rstrip("/"))
+        return
+    subprocess.run([HERE / "install_vllm.sh", ROOT], check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (ROOT / "serve.log").open("w") as log:
+        command = [HERE / "serve_vllm.sh", str(port), ROOT]
+        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            _wait_until_healthy(server, port)
+            yield Vllm(f"http://127.0.0.1:{port}/v1")
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(60)
+
+
+def _wait_until_healthy(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise RuntimeError(f"vLLM ended with {server.returncode}; see {ROOT / 'serve.log'}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
+                if response.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.5)
+    raise RuntimeError(f"vLLM was not up after {START_SECONDS} s; see {ROOT / 'serve.log'}")
