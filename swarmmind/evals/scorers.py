@@ -7,12 +7,12 @@ a vote counts what will be scored.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 import regex
 
-from swarmmind.agents.answers import Reader, final_number, final_text
+from swarmmind.agents.answers import EXACT, Reader, final_number, final_text
 from swarmmind.effects import TEXT, Choice, Output
 from swarmmind.errors import UserError
 
@@ -67,8 +67,9 @@ def number(tolerance: float = 0.0, relative: float = 0.0) -> Scoring:
         found, wanted = final_number(output), final_number(target)
         if found is None or wanted is None:
             return 0.0
-        allowed = max(Decimal(repr(tolerance)), Decimal(repr(relative)) * abs(wanted))
-        return float(abs(found - wanted) <= allowed)
+        with localcontext(EXACT):
+            allowed = max(Decimal(repr(tolerance)), Decimal(repr(relative)) * abs(wanted))
+            return float(abs(found - wanted) <= allowed)
 
     return Scoring(score, final_number)
 

@@ -33,13 +33,12 @@ def endpoint(folder: Path, *options: str) -> Generator[Server]:
     log = folder / "requests.log"
     log.unlink(missing_ok=True)
     command = [sys.executable, "-m", "swarmmind.testing.endpoint", "--log", str(log), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield Server(process.stdout.readline().strip(), log)
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Server(process.stdout.readline().strip(), log)
+        finally:
+            process.kill()
 
 
 def start(folder: Path, server: Server, *arguments: str) -> subprocess.Popen[str]:

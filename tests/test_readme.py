@@ -1,0 +1,97 @@
+"""Every command and program of the README is executed; the make targets it names exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from swarmmind.runs.plan import make_plan
+from swarmmind.spec import load_task_data
+from tests.acceptance.stagehands import SWARMMIND, endpoint
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands(kind: str) -> list[str]:
+    return [line[2:] for block in blocks(kind) for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the examples, in which one command finds what the one before it left."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("runs"))
+    return folder
+
+
+def execute(folder: Path, command: str, **env: str) -> None:
+    words = shlex.split(command)
+    assert words[0] == "swarmmind"
+    run = subprocess.run(
+        [*SWARMMIND, *words[1:]], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, (command, run.stdout[-500:], run.stderr[-1500:])
+    assert run.stdout.strip(), command
+
+
+def test_commands_in_order(desk: Path) -> None:
+    found = commands("console")
+    assert len(found) >= 10
+    for command in found:
+        execute(desk, command)
+
+
+def test_commands_that_need_a_server(desk: Path) -> None:
+    found = commands("console server")
+    assert len(found) >= 2
+    (desk / "my-server").mkdir()
+    with endpoint(desk / "my-server") as server:
+        if not (desk / "my-swarm").exists():
+            execute(desk, "swarmmind init my-swarm")
+        for command in found:
+            execute(desk, command, VLLM_BASE_URL=server.base_url)
+
+
+def test_the_program(desk: Path) -> None:
+    [program] = [block for block in blocks("python") if "run_sync" in block]
+    run = subprocess.run([sys.executable, "-c", program], cwd=desk, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    assert "115" in run.stdout
+
+
+def test_the_topology_is_one_that_a_task_can_use(desk: Path) -> None:
+    [relay] = [block for block in blocks("python") if "def relay" in block]
+    (desk / "relay.py").write_text(relay)
+    task = "problem: What is 2+2?\nmodel: scripted\nswarm: {agents: {solver: 3}, topology: {use: ./relay.py:relay, laps: 2}}"
+    (desk / "relay.yaml").write_text(task)
+    execute(desk, "swarmmind run relay.yaml --allow-code --json")
+
+
+def test_the_task_file_loads() -> None:
+    [block] = blocks("yaml")
+    plan = make_plan(load_task_data(yaml.safe_load(block), ROOT))
+    assert plan.calls == 15
+
+
+def test_make_targets_exist() -> None:
+    named = set(re.findall(r"make ([a-z]+)", README))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_linked_files_exist() -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / link).exists(), link
