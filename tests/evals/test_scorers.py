@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from time import process_time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swarmmind.effects import TEXT, Choice
+from swarmmind.errors import UserError
+from swarmmind.evals.scorers import MAX_PATTERN_SECONDS, SCORERS, choice, exact, number, pattern
+
+ANYTHING = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.integers()) | st.booleans()
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "wanted"),
+    [
+        ("ANSWER: Paris", "Paris", 1.0),
+        ("paris.", "Paris", 1.0),
+        ("I think.\nANSWER: \u201cParis\u201d", "Paris", 0.0),
+        ("ANSWER: 60%", "60", 0.0),
+        ("ANSWER: 115", 115, 1.0),
+        ("ANSWER: Lyon", "Paris", 0.0),
+        ("", "Paris", 0.0),
+        ("", "", 0.0),
+        (None, "None", 0.0),
+        ("None", None, 0.0),
+    ],
+)
+def test_exact(output: Any, target: Any, wanted: float) -> None:
+    assert exact().score(output, target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "options", "wanted"),
+    [
+        ("ANSWER: 1,234 km", 1234, {}, 1.0),
+        ("ANSWER: 60%", "60", {}, 1.0),
+        ("ANSWER: 3.14", 3.14159, {}, 0.0),
+        ("ANSWER: 3.14", 3.14159, {"tolerance": 0.01}, 1.0),
+        ("ANSWER: 3.1", 3.14159, {"tolerance": 0.01}, 0.0),
+        ("ANSWER: 1010", 1000, {"relative": 0.01}, 1.0),
+        ("ANSWER: 1011", 1000, {"relative": 0.01}, 0.0),
+        ("ANSWER: 0.1", 0.1, {}, 1.0),
+        (f"ANSWER: {2**100 + 1}", str(2**100), {}, 0.0),
+        (f"ANSWER: {2**100}", str(2**100), {}, 1.0),
+        ("ANSWER: 1e999999999", "5", {"relative": 0.5}, 0.0),
+        ("ANSWER: 5", "1e999999999", {"relative": 0.5}, 0.0),
+        ("ANSWER: five", 5, {}, 0.0),
+        ("ANSWER: 5", None, {}, 0.0),
+        (None, 5, {}, 0.0),
+    ],
+)
+def test_number(output: Any, target: Any, options: dict[str, float], wanted: float) -> None:
+    assert number(**options).score(output, target) == wanted
+
+
+def test_choice_asks_for_its_options_and_compares_them_verbatim() -> None:
+    scoring = choice(["A", "B", 3])  # pyright: ignore[reportArgumentType]  (YAML gives numbers)
+    assert scoring.output == Choice(("A", "B", "3"))
+    assert [scoring.score(output, "3") for output in ("3", "A", "a", None, 3)] == [1.0, 0.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("options", [[], ["A"], ["A", "A"], [1, "1"]])
+def test_choice_needs_two_different_options(options: list[str]) -> None:
+    with pytest.raises(UserError, match=r"score\.options: must be at least two different"):
+        choice(options)
+
+
+def test_regex_is_searched_for_and_a_slow_one_does_not_match() -> None:
+    assert pattern().score("The sum is 115.", r"\b115\b") == 1.0
+    assert pattern().score("The sum is 1150.", r"\b115\b") == 0.0
+    assert pattern().score("PARIS", "paris") == 0.0
+    assert pattern(ignore_case=True).score("PARIS", "paris") == 1.0
+    with pytest.raises(UserError, match="not a regular expression"):
+        pattern().score("x", "(")
+    began = process_time()
+    assert pattern().score("a" * 60 + "b", r"^(?:(?:a|a)*)+c\1?$|^(a+)+$|(?:(?:a+)+)+z") in (0.0, 1.0)
+    assert process_time() - began < 3 * MAX_PATTERN_SECONDS
+
+
+@pytest.mark.parametrize("given", [{"tolerance": -1}, {"relative": -0.1}])
+def test_a_negative_tolerance_is_the_users_mistake(given: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="must not be negative"):
+        number(**given)
+
+
+@given(ANYTHING, ANYTHING, st.sampled_from(["exact", "number", "choice"]))
+def test_a_score_is_always_in_the_unit_interval(output: Any, target: Any, name: str) -> None:
+    scoring = choice(["A", "B"]) if name == "choice" else SCORERS[name]()
+    assert 0.0 <= scoring.score(output, target) <= 1.0
+    assert scoring.output == (Choice(("A", "B")) if name == "choice" else TEXT)
+
+
+@given(st.integers())
+def test_votes_are_counted_as_they_are_scored(right: int) -> None:
+    scoring = number()
+    said = [f"ANSWER: {right:,}", f"{right}.0", f"so {right}"]
+    assert len({scoring.read(text) for text in said}) == 1
+    assert [scoring.score(text, right) for text in said] == [1.0, 1.0, 1.0]
