@@ -16,7 +16,7 @@ from swarmmind.effects import Ask, Choice, Failure, Json, Later, Message, Nested
 from swarmmind.errors import Spent
 from swarmmind.ports import Model, Request
 from swarmmind.runtime.budget import Cost
-from swarmmind.runtime.flight import Flight
+from swarmmind.runtime.frame import Flight
 
 Society = Callable[[Ask], Nested]
 """A whole swarm that stands where an agent stands: from an ask to the program that answers it."""

@@ -89,7 +89,7 @@ async def execute(
         meter = Meter()
         asker = Asker(models.by_name, reasks=models.reasks)
         purse = Purse(plan.task.budget.limits())
-        driver = Driver(World(journal, clock, plan.streams, purse, meter, {Ask: asker}))
+        driver = Driver(World(journal, clock, plan.streams, purse, meter), {Ask: asker})
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session)
         journal.start()

@@ -21,7 +21,7 @@ from swarmmind.runs.plan import Plan
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.runtime.driver import Driver
-from swarmmind.runtime.flight import Flight
+from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
@@ -118,8 +118,8 @@ async def estimate(plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:
         journal = Journal(Path(folder) / "journal.sqlite")
         try:
             journal.start()
-            world = World(journal, VirtualClock(), plan.streams, Purse(Limits()), Meter(), {Ask: rehearsal})
-            await Driver(world).run(plan.program)
+            world = World(journal, VirtualClock(), plan.streams, Purse(Limits()), Meter())
+            await Driver(world, {Ask: rehearsal}).run(plan.program)
         finally:
             journal.close()
     return _scaled(rehearsal, plan, prices)

@@ -9,7 +9,7 @@ dry the run goes on where it was.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from typing import Any, NamedTuple, cast
 
@@ -20,10 +20,10 @@ import msgspec
 from swarmmind.effects import Ask, Failure, Later, Limits, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
 from swarmmind.errors import Diverged, Failed, Spent, Stop
 from swarmmind.runtime.budget import Cost, Purse
-from swarmmind.runtime.flight import Flight
-from swarmmind.runtime.frame import Frame, Place
+from swarmmind.runtime.frame import Flight, Frame, Place
+from swarmmind.runtime.handler import CANCELLED, Handler, is_refused, never_made, refusal, timed_out
 from swarmmind.runtime.journal import Found, Timing
-from swarmmind.runtime.world import CANCELLED, Handler, World, is_refused, never_made, refusal, timed_out
+from swarmmind.runtime.world import World
 
 _FRAMES_PER_TURN = 256
 _TIMERS_PER_TURN = 256  # jumps of the virtual clock
@@ -40,8 +40,9 @@ class Driver:
         Exception: a program or handler has a bug; it keeps its traceback, and the journal keeps what was paid for.
     """
 
-    def __init__(self, world: World) -> None:
-        self.journal, self.clock, self.streams, self.purse, self.meter, self.handlers = world
+    def __init__(self, world: World, handlers: Mapping[type, Handler]) -> None:
+        self._world, self.handlers = world, handlers
+        self.journal, self.clock, self.streams, self.purse, self.meter = world
         self._ready: deque[Frame] = deque()
         self._wake = anyio.Event()
         self._tasks = 0
@@ -188,7 +189,7 @@ class Driver:
                     self.meter.begin(effect.agent.role)
                     self.meter.end(effect.agent.role, CANCELLED)
                 continue
-            self._launch(Flight(self, frame, key, effect, index))
+            self._launch(Flight(self._world, frame, key, effect, index))
         if isinstance(awaiting, Quorum) and awaiting.deadline_seconds is not None and frame.expected is None:
             self.clock.call_at(self.clock.now() + awaiting.deadline_seconds, _Due(self, frame, frame.step))
         if not frame.queued and frame.ready():

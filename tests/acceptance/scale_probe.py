@@ -51,8 +51,8 @@ def main(folder: str, name: str, count: int, rounds: int) -> dict[str, Any]:
         try:
             meter = Meter()
             model = Timed(accuracy=0.7, latency=lambda rng: rng.uniform(0.5, 2), answers={})
-            world = World(journal, VirtualClock(), Streams(1), Purse(), meter, {Ask: Asker({"m": model})})
-            await Driver(world).run(program)
+            world = World(journal, VirtualClock(), Streams(1), Purse(), meter)
+            await Driver(world, {Ask: Asker({"m": model})}).run(program)
             return meter
         finally:
             journal.close()

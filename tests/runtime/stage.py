@@ -74,7 +74,7 @@ def play(
             meter, purse = Meter(), Purse(limits)
             clock = RealClock() if real else VirtualClock()
             asker = Asker({"m": Counted()}, societies)
-            driver = Driver(World(record, clock, Streams(seed), purse, meter, {Ask: asker}))
+            driver = Driver(World(record, clock, Streams(seed), purse, meter), {Ask: asker})
             outcome = await driver.run(program)
             return Played(outcome, meter, purse, clock.now(), asked)
         finally:

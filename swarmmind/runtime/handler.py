@@ -1,0 +1,53 @@
+"""Who executes effects, and what is said of those that were not executed."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from swarmmind.effects import Ask, Failure, Outcome, Reply
+from swarmmind.runtime.frame import Flight
+
+CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
+
+
+class Handler(Protocol):
+    """Executes effects of one type. Knows nothing of programs, the journal or other effects."""
+
+    def __call__(self, effect: Any, flight: Flight, /) -> Any:
+        """The result; or a `Later`; or an awaitable of the result; or a `Nested` whose outcome becomes the result.
+
+        Raises:
+            Spent: a budget cannot pay for it.
+        """
+        ...
+
+    def replayed(self, effect: Any, flight: Flight, result: Any, /) -> None:
+        """The result came from the journal: remember what a live execution would have left behind."""
+        ...
+
+    def read(self, effect: Any, outcome: Outcome, /) -> Any:
+        """The result of an effect that a nested program answered."""
+        ...
+
+
+def timed_out(reply: Reply) -> Reply:
+    """A reply that would have come after its deadline."""
+    return Reply(failure=Failure("timeout", "no answer within the deadline"), usage=reply.usage)
+
+
+def refusal(effect: Any, limit: str) -> Any:
+    """The result of an effect that was not executed for lack of budget."""
+    failure = Failure("budget", f"not asked: no {limit} left")
+    return Reply(failure=failure) if isinstance(effect, Ask) else Outcome(failure=failure, stopped=limit)
+
+
+def is_refused(result: Any) -> bool:
+    """Whether a result says that a budget ended it."""
+    if isinstance(result, Reply):
+        return result.failure is not None and result.failure.kind == "budget"
+    return isinstance(result, Outcome) and result.stopped is not None
+
+
+def never_made(result: Any) -> bool:
+    """Whether a result stands for an ask that was not made, or not waited for; such results are not journaled."""
+    return isinstance(result, Reply) and result.failure is not None and result.failure.kind in ("cancelled", "budget")
