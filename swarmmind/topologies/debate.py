@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop
@@ -15,7 +17,7 @@ _ALONE = "Look at your answer again, check it step by step, and answer once more
 _ADVICE = "Use these opinions as additional advice; check them, keep what is right, and answer once more."
 
 
-def debate(ctx: Context, society: Society, rounds: int = 3) -> Program:
+def debate(ctx: Context, society: Society, rounds: Annotated[int, Field(ge=1)] = 3) -> Program:
     """Answer independently, then revise with the others' previous answers in view; the most frequent answer wins.
 
     Rounds have barrier semantics: what an agent reads in round r are the answers of round r - 1, never of round r.

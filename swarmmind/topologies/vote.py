@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
 
 from swarmmind.agents.answers import plurality
 from swarmmind.effects import Ask, Program, Record, Reply
@@ -11,7 +14,7 @@ from swarmmind.ports import Context
 from swarmmind.topologies.society import Question, Society
 
 
-def vote(ctx: Context, society: Society, samples: int = 5) -> Program:
+def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5) -> Program:
     """Ask for independent answers and return a reply that holds the most frequent one.
 
     Args:
