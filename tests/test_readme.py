@@ -75,8 +75,8 @@ def test_the_program(desk: Path) -> None:
 def test_the_topology_is_one_that_a_task_can_use(desk: Path) -> None:
     [relay] = [block for block in blocks("python") if "def relay" in block]
     (desk / "relay.py").write_text(relay)
-    task = "problem: What is 2+2?\nmodel: scripted\nswarm: {agents: {solver: 3}, topology: {use: ./relay.py:relay, laps: 2}}"
-    (desk / "relay.yaml").write_text(task)
+    swarm = "{agents: {solver: 3}, topology: {use: ./relay.py:relay, laps: 2}}"
+    (desk / "relay.yaml").write_text(f"problem: What is 2+2?\nmodel: scripted\nswarm: {swarm}\n")
     execute(desk, "swarmmind run relay.yaml --allow-code --json")
 
 

@@ -30,9 +30,10 @@ RUN = ("run", "task.yaml", "--json", "--display", "none", "--runs", "runs")
 def run() -> Experiment:
     """Kill, resume, compare with the uninterrupted run."""
     experiment = Experiment(
-        "kill", f"{KILLS} runs of {CALLS} calls, each killed (-9) at a random moment and resumed",
-        ["kill", "journaled", "in flight just before, by the server", "made twice", "calls of the resume", "same result", "same journal"],
-    )  # fmt: skip
+        "kill",
+        f"{KILLS} runs of {CALLS} calls, each killed (-9) at a random moment and resumed",
+        ["kill", "journaled", "in flight then", "made twice", "calls of the resume", "same result", "same journal"],
+    )
     rng = random.Random(5)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
