@@ -21,7 +21,7 @@ from swarmmind.evals.scorers import SCORERS
 from swarmmind.report.text import number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
-from swarmmind.runs.models import prices
+from swarmmind.runs.models import endpoints, prices
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
 from swarmmind.spec import library, load_task, task_schema
@@ -66,6 +66,7 @@ def check(
         "agents": len(plan.society.agents),
         "topology": loaded.topology.name,
         "models": list(plan.specs),
+        "endpoints": endpoints(plan, os.environ),
         "estimate": {name: getattr(found, name) for name in found.__struct_fields__},
         "budget": {k: getattr(plan.task.budget.limits(), k) for k in ("calls", "tokens", "usd", "seconds")},
         "warnings": _concerns(plan, found),
@@ -108,6 +109,7 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
         out.append(f"cost: about {usd(found.cost_usd)}, at most {usd(found.max_cost_usd)}")
         if found.rehearsed < found.calls:
             out.append(f"(rehearsed {number(found.rehearsed)} calls, the rest extrapolated)")
+    out += [f"would reach {name} at {where}" for name, where in data.get("endpoints", {}).items()]
     out += [f"would run code: {use}" for use in data["code"]] or ["code it would run: none but SwarmMind's own"]
     out += [f"warning: {warning}" for warning in data.get("warnings", [])]
     sys.stdout.write("\n".join(visible(line) for line in out) + "\n")

@@ -148,6 +148,9 @@ def make_model(spec: ModelSpec, sources: Sources, price: Price | None = None) ->
 def locate(spec: ModelSpec, environ: Mapping[str, str], base_url: str | None = None) -> Address:
     """Where an `openai/` or `vllm/` model is reached, and with which key.
 
+    The usual variables' keys go to the provider, to this machine, or to where the environment points; a host that
+    only the task file names gets a key only if the file names its variable too (`api_key_env`; `check` shows both).
+
     Raises:
         UserError: a key is missing or cannot be sent, or the base URL is none.
     """
@@ -156,6 +159,8 @@ def locate(spec: ModelSpec, environ: Mapping[str, str], base_url: str | None = N
     url = base_url or environ.get(f"{upper}_BASE_URL") or spec.base_url or _DEFAULT_BASE_URLS[dialect]
     variable = spec.api_key_env or f"{upper}_API_KEY"
     key = environ.get(variable, "").strip() or None
+    if spec.api_key_env is None and url == spec.base_url and not _here(url):
+        key = None  # a task file alone must not send the user's usual key to a host of its choice
     if key is None and (spec.api_key_env or (dialect == "openai" and url == _DEFAULT_BASE_URLS["openai"])):
         raise UserError(f"model {spec.name!r} needs a key: set the environment variable {variable}")
     if key is not None and not (key.isascii() and key.isprintable()):
@@ -177,6 +182,11 @@ def _normal(url: str) -> str:
     if not fine or parts.query or parts.fragment:
         raise UserError("a base URL must be like http://127.0.0.1:8000/v1, without user, query and fragment")
     return url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/v1"
+
+
+def _here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _latency(given: float | Distribution | None) -> Latency:

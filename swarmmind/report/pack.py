@@ -101,8 +101,7 @@ class Transcripts:
         return marks
 
     def _exchange(self, chunk: _Chunk, row_id: int, before: bytes, marks: array[int]) -> bytes:
-        joined, body = self._source.request(row_id)
-        key, value, seconds, queued = self._source.reply(row_id)
+        key, value, seconds, queued, joined, body = self._source.exchange(row_id)
         kept = common(before, joined)
         sent: list[int] = []
         for digest in digests(joined, kept):

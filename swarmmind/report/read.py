@@ -92,6 +92,7 @@ class Source:
         if not path.is_file():
             raise RunError(f"{folder}: not a run's folder (expected a journal.sqlite in it)")
         self.folder = folder
+        self._attempted: set[str] | None = None
         self.result: dict[str, Any] = _json_object(folder / "result.json")
         self.task = _text(folder / "task.yaml")
         try:
@@ -122,13 +123,20 @@ class Source:
         row = self.db.execute(query, (result_id,)).fetchone()
         return row or (b"", "")
 
-    def reply(self, result_id: int) -> tuple[str, str, float, float]:
-        """Key, value (JSON), seconds and queued seconds of one result."""
-        query = "SELECT key, value, seconds, queued_seconds FROM results WHERE id = ?"
+    def exchange(self, result_id: int) -> tuple[str, str, float, float, bytes, str]:
+        """Key, value (JSON), seconds and queued seconds of one result, and its request as `request` gives it."""
+        query = (
+            "SELECT r.key, r.value, r.seconds, r.queued_seconds, coalesce(q.messages, x''), coalesce(q.body, '')"
+            " FROM results r LEFT JOIN requests q ON q.digest = r.request WHERE r.id = ?"
+        )
         return self.db.execute(query, (result_id,)).fetchone()
 
     def attempts(self, key: str) -> list[str]:
         """Paid replies (JSON) that did not settle an ask, in order."""
+        if self._attempted is None:
+            self._attempted = {name for (name,) in self.db.execute("SELECT DISTINCT key FROM attempts")}
+        if key not in self._attempted:
+            return []
         rows = self.db.execute("SELECT value FROM attempts WHERE key = ? ORDER BY number", (key,))
         return [value for (value,) in rows]
 

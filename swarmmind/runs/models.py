@@ -51,6 +51,17 @@ class Models:
         await self.endpoints.close()
 
 
+def endpoints(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
+    """Where each model that is not in this process would be reached, and which variable's key it would be sent."""
+    found: dict[str, str] = {}
+    for name, spec in plan.specs.items():
+        if spec.provider in ("openai", "vllm"):
+            address = locate(spec, env)
+            variable = spec.api_key_env or f"{spec.provider.upper()}_API_KEY"
+            found[name] = f"{address.base_url} ({f'with the key in {variable}' if address.key else 'without a key'})"
+    return found
+
+
 def prices(plan: Plan) -> dict[str, Price | None]:
     """What each model costs: the task says, what runs in this process is free, anything else is unknown."""
     given = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -45,18 +46,14 @@ def vote_calls(society: Society, samples: int = 5) -> int:
 
 def elected(question: Question, replies: Sequence[Reply]) -> str | None:
     """What the first agent with the most frequent answer said; the first reply's value if no answer was found."""
-    winner = plurality(question.answer(reply) for reply in replies)
-    for reply in replies:
-        if reply.ok and (winner is None or question.answer(reply) == winner):
+    answers = [question.answer(reply) for reply in replies]
+    winner = plurality(answers)
+    for reply, answer in zip(replies, answers, strict=True):
+        if reply.ok and (winner is None or answer == winner):
             return reply.value
     return None
 
 
 def tally(question: Question, replies: Sequence[Reply]) -> dict[str, int]:
     """How many replies gave each answer."""
-    counts: dict[str, int] = {}
-    for reply in replies:
-        answer = question.answer(reply)
-        if answer is not None:
-            counts[str(answer)] = counts.get(str(answer), 0) + 1
-    return counts
+    return Counter(str(answer) for answer in map(question.answer, replies) if answer is not None)

@@ -129,3 +129,20 @@ def test_what_shapes_answers_has_no_key_in_it() -> None:
     assert KEY not in identity(model, address) + repr(address)
     other = spec("vllm/m", extra={"top_k": 4})
     assert identity(model, address) != identity(other, locate(other, {}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "env", "key"),
+    [
+        ({"base_url": "https://elsewhere.example/v1"}, {}, None),
+        ({"base_url": "https://elsewhere.example/v1", "api_key_env": "OPENAI_API_KEY"}, {}, "k-1"),
+        ({"base_url": "http://127.0.0.1:9/v1"}, {}, "k-1"),
+        ({"base_url": "https://elsewhere.example/v1"}, {"OPENAI_BASE_URL": "https://mine.example/v1"}, "k-1"),
+        ({}, {}, "k-1"),
+    ],
+)
+def test_a_task_file_alone_does_not_send_the_usual_key_to_a_host_of_its_choice(
+    spec: dict[str, str], env: dict[str, str], key: str | None
+) -> None:
+    named = ModelSpec.model_validate({"name": "openai/m", **spec})
+    assert locate(named, {"OPENAI_API_KEY": "k-1", **env}).key == key
