@@ -59,7 +59,7 @@ async def swarm(base_url: str, calls: int) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(load_task_data(task, Path(folder)))
-        result = await execute(plan, create(Path(folder), "bench"), {}, with_report=False)
+        result = await execute(plan, create(Path(folder), "bench", "", {}), {}, with_report=False)
         assert result.coverage.finished == calls
 
 

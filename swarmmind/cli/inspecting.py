@@ -149,8 +149,7 @@ def list_parts(
 
 def _entries(kind: Kind, runs: Path) -> dict[str, str]:
     if kind is Kind.runs:
-        found = sorted(path.parent for path in runs.glob(f"*/{folders.JOURNAL}"))
-        return {path.name: _status(path) for path in found}
+        return {path.name: _status(path) for path in folders.folders(runs)}
     if kind is Kind.environments:
         return {name: summary(name) for name in sorted(ENVIRONMENTS)}
     if kind is Kind.policies:

@@ -55,11 +55,8 @@ async def run(
 
 
 def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any]) -> Path:
-    folder = folders.create(runs, plan.name)
-    folders.write_text(folder / folders.TASK, loaded.text)
     origin = {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs)}
-    folders.write_json(folder / folders.ORIGIN, origin)
-    return folder
+    return folders.create(runs, plan.name, loaded.text, origin)
 
 
 async def resume(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,21 @@ ORIGIN = "origin.json"
 """Where the task came from and what it was given: what a later session needs besides the task itself."""
 
 
-def create(root: Path, name: str) -> Path:
-    """A new folder below `root`; its name sorts by time and ends in a random id."""
+def create(root: Path, name: str, task: str, origin: Mapping[str, Any]) -> Path:
+    """A new folder below `root` with its task, there whole or not at all; its name sorts by time, ends in a random id.
+
+    Raises:
+        RunError: it cannot be made.
+    """
     plain = re.sub(r"[^A-Za-z0-9_.]+", "-", name).strip("-.")[:40] or "run"
     stamp = datetime.now().astimezone().strftime("%Y%m%dT%H%M%S")
     folder = root / f"{stamp}-{plain}-{secrets.token_hex(3)}"
+    draft = folder.with_name(f".{folder.name}")
     try:
-        folder.mkdir(parents=True)
+        draft.mkdir(parents=True)
+        write_text(draft / TASK, task)
+        write_json(draft / ORIGIN, origin)
+        draft.rename(folder)
     except OSError as error:
         raise RunError(f"{root}: cannot make a folder for the run: {error.strerror}") from error
     return folder
@@ -36,18 +45,23 @@ def find(run: str, root: Path) -> Path:
         RunError: there is none, or more than one.
     """
     path = Path(run)
-    if (path / JOURNAL).is_file():
+    if (path / ORIGIN).is_file():
         return path
-    known = sorted(p.parent for p in root.glob(f"*/{JOURNAL}")) if root.is_dir() else []
+    known = folders(root)
     if run == "last" and known:
         return known[-1]
     found = [folder for folder in known if folder.name == run or folder.name.endswith(f"-{run}")]
     if len(found) == 1:
         return found[0]
     if path.is_dir():
-        raise RunError(f"{run}: holds no {JOURNAL}; it is not a run's folder")
+        raise RunError(f"{run}: holds no {ORIGIN}; it is not a run's folder")
     what = "more than one run is called that" if found else f"no such run in {root}/ ({len(known)} runs there)"
     raise RunError(f"{run}: {what}; give the path of its folder")
+
+
+def folders(root: Path) -> list[Path]:
+    """All runs below `root`, oldest first."""
+    return sorted(path.parent for path in root.glob(f"[!.]*/{ORIGIN}")) if root.is_dir() else []
 
 
 def read_json(path: Path) -> Any:
