@@ -17,6 +17,7 @@ from swarmmind.errors import Spent
 from swarmmind.ports import Model, Request
 from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.journal import characters
 
 Society = Callable[[Ask], Nested]
 """A whole swarm that stands where an agent stands: from an ask to the program that answers it."""
@@ -111,15 +112,13 @@ class Asker:
 
 
 def _whole(reply: Reply) -> Reply:
-    """Without halves of surrogate pairs: they are no characters, and no file can hold them."""
+    """As a journal can hold it."""
     text, failure = reply.text, reply.failure
+    if failure is None and text is not None and text.isascii():
+        return reply
     if failure is not None:
-        failure = Failure(failure.kind, _characters(failure.message))
-    return msgspec.structs.replace(reply, text=None if text is None else _characters(text), failure=failure)
-
-
-def _characters(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        failure = Failure(failure.kind, characters(failure.message))
+    return msgspec.structs.replace(reply, text=None if text is None else characters(text), failure=failure)
 
 
 def _request(ask: Ask, messages: tuple[Message, ...], flight: Flight, number: int) -> Request:

@@ -211,7 +211,7 @@ class Journal:
                 if len(self._written) >= _MAX_CACHED_DIGESTS:
                     self._written.clear()
                 self._written.add(digest)
-                self._add("messages", (digest, message.role, message.content))
+                self._add("messages", (digest, message.role, characters(message.content)))
         self._add("requests", (question.digest, b"".join(question.messages), question.body.decode()))
 
     def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
@@ -315,10 +315,11 @@ class Journal:
             try:
                 if self._error is None:
                     _commit(connection, [rows for rows, _ in batches])
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is, the run must hear of it: it waits for this thread
                 self._error = error
             self._tell([callback for _, callbacks in batches for callback in callbacks])
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self._error is None:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
     def _tell(self, callbacks: list[Callable[[], None]]) -> None:
@@ -334,6 +335,11 @@ class Journal:
             anyio.from_thread.run_sync(run, token=token)
         except (RuntimeError, anyio.RunFinishedError):
             return  # the loop has ended; nobody is waiting
+
+
+def characters(text: str) -> str:
+    """A text without halves of surrogate pairs: they are no characters, and no file can hold them."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _open(path: Path) -> sqlite3.Connection:
