@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from swarmmind.effects import Agent, Sampling
-from swarmmind.errors import UserError
 from swarmmind.rng import Streams
 from swarmmind.spec.cards import Card
-from swarmmind.spec.task import Group, Task
+from swarmmind.spec.load import LoadedSwarm
+from swarmmind.spec.task import Task
 from swarmmind.spec.values import Distribution
 
 
-def populate(
-    task: Task, groups: Sequence[Group], cards: Mapping[str, Card], streams: Streams, prefix: str = ""
-) -> tuple[Agent, ...]:
+def populate(task: Task, swarm: LoadedSwarm, streams: Streams, prefix: str = "") -> tuple[Agent, ...]:
     """The agents of a swarm, in the order of its groups.
 
     Ids are `<group id or card>-<n>`, n from 0; every agent's parameters are drawn from a stream of its own id, so
@@ -24,26 +22,22 @@ def populate(
 
     Args:
         task: whose sampling is the base and whose model is the default.
-        groups: who takes part.
-        cards: every role card that a group names.
+        swarm: its groups and their role cards. An agent of a group that is itself a swarm has that swarm's name
+            (`stand_in`) as its model.
         streams: chance for the parameters.
         prefix: put before every id, for a society inside a swarm.
 
     Raises:
-        UserError: two groups give the same ids.
         SpecError: a card refers to a parameter that no one gives.
     """
     agents: list[Agent] = []
     base = task.sampling.over(Sampling())
-    seen: set[str] = set()
-    for group in groups:
-        card = cards[group.card]
+    for place, group in enumerate(swarm.swarm.groups):
+        card = swarm.cards[group.card]
         name = prefix + (group.id or group.card)
-        if name in seen:
-            raise UserError(f"swarm.agents: two groups are called {name!r}; give one of them another 'id'")
-        seen.add(name)
         sampling = group.sampling.over(card.sampling.over(base))
-        model = group.model or card.model or task.model.name
+        inner = swarm.inner.get(place)
+        model = stand_in(inner) if inner else group.model or card.model or task.model.name
         for number in range(group.count):
             agent = f"{name}-{number}"
             parameters = _drawn({**card.parameters, **group.parameters}, streams.rng(f"population/{agent}"))
@@ -52,6 +46,11 @@ def populate(
                 Agent(agent, group.card, _instructions(card, given), model, sampling, parameters, len(agents))
             )
     return tuple(agents)
+
+
+def stand_in(swarm: LoadedSwarm) -> str:
+    """The name by which agents know a swarm that answers for them, where others have a model's."""
+    return f"swarm:{'.'.join(map(str, swarm.path))}"
 
 
 def _drawn(parameters: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:

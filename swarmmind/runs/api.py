@@ -12,6 +12,7 @@ import anyio
 from swarmmind.errors import RunError
 from swarmmind.runs import folder as folders
 from swarmmind.runs.execute import Watch, execute
+from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.result import Result
 from swarmmind.spec import LoadedTask, load_task, load_task_data
@@ -50,8 +51,9 @@ async def run(
     else:
         loaded = load_task(task, overrides=overrides, env=env, allow_code=allow_code)
     plan = make_plan(loaded, inputs, allow_code=allow_code)
+    models = Models(plan, env)  # a missing key or an unknown policy leaves no folder behind
     folder = _begin(plan, loaded, Path(runs), inputs or {})
-    return await execute(plan, folder, env, watch)
+    return await execute(plan, folder, models, watch)
 
 
 def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any]) -> Path:
@@ -87,7 +89,7 @@ async def resume(
     """
     folder = folders.find(os.fspath(run), Path(runs))
     plan = _again(folder, overrides, allow_code)
-    return await execute(plan, folder, os.environ if env is None else env, watch)
+    return await execute(plan, folder, Models(plan, os.environ if env is None else env), watch)
 
 
 def _again(folder: Path, overrides: Sequence[str], allow_code: bool) -> Plan:

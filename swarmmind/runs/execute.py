@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
@@ -62,7 +62,7 @@ class _Session(NamedTuple):
 
 
 async def execute(
-    plan: Plan, folder: Path, env: Mapping[str, str], watch: Watch | None = None, *, with_report: bool = True
+    plan: Plan, folder: Path, models: Models, watch: Watch | None = None, *, with_report: bool = True
 ) -> Result:
     """Run a plan in a folder, or go on with the run that the folder holds.
 
@@ -77,17 +77,15 @@ async def execute(
 
     Raises:
         RunError: the folder's run is going on elsewhere, damaged, or of another seed.
-        UserError: a model cannot be reached for lack of a key or an optional package.
         Diverged: the task or its code changed since the run was started.
         JournalError: the disk cannot be written.
     """
-    models = Models(plan, env)
     with ExitStack() as stack:
         journal = Journal(folder / folders.JOURNAL)
         stack.callback(journal.close)
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
-        asker = Asker(models.by_name, reasks=models.reasks)
+        asker = Asker(models.by_name, plan.societies, models.reasks)
         purse = Purse(plan.task.budget.limits())
         driver = Driver(World(journal, clock, plan.streams, purse, meter), {Ask: asker})
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)

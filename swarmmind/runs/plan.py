@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from swarmmind.agents.population import populate
-from swarmmind.effects import Agent, Program
+from swarmmind.agents.asker import Society as AgentSociety
+from swarmmind.effects import Program
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals import environments
 from swarmmind.evals.environments import ENVIRONMENTS
 from swarmmind.evals.pettingzoo import ParallelWorld
 from swarmmind.evals.scorers import SCORERS, Scoring
-from swarmmind.memory import MEMORIES
-from swarmmind.ports import Context, Environment, Memory
+from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
-from swarmmind.runs.parameters import Complain, build, checked
+from swarmmind.runs.parameters import Complain, build
 from swarmmind.runs.problems import Item, many, one, read_items
-from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Part, Task, load_code
+from swarmmind.runs.teams import make_societies, make_team, models_named
+from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
 from swarmmind.spec.templates import template
-from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
+from swarmmind.topologies import Question, Society
 
 
 class Plan(NamedTuple):
@@ -38,6 +38,7 @@ class Plan(NamedTuple):
         scoring: how outputs are judged, or `None`.
         calls: of a run without failures; `None` if the topology cannot say.
         specs: the models that agents use, by the name agents know them by.
+        societies: the swarms that stand for agents, by the name agents know them by.
     """
 
     loaded: LoadedTask
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     scoring: Scoring | None
     calls: int | None
     specs: Mapping[str, ModelSpec]
+    societies: Mapping[str, AgentSociety]
 
     @property
     def task(self) -> Task:
@@ -91,23 +93,23 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     """
     task = loaded.task
     streams = Streams(task.seed)
-    agents = populate(task, task.swarm.groups, loaded.cards, streams)
+    team = make_team(loaded, loaded.swarm, streams, allow_code=allow_code)
     scoring = _scoring(loaded, allow_code)
-    environment = _environment(loaded, len(agents), allow_code)
+    environment = _environment(loaded, len(team.agents), allow_code)
     question = Question("", read=scoring.read, output=scoring.output) if scoring else Question("")
     items = _items(loaded, inputs or {}, environment)
     if items:
         question = question._replace(text=items[0].text)
-    society = Society(agents, _memory(loaded, allow_code), question, environment, _policy(task), task.seed)
-    topology, arguments = _topology(loaded, allow_code)
-    run = partial(topology.program, **arguments)
+    society = team.society(question, environment, task.seed)
     if isinstance(task.problem, DatasetProblem):
-        program = many(run, society, items, scoring.score if scoring else None)
+        program = many(team.run, society, items, scoring.score if scoring else None)
     else:
-        program = one(run, society)
-    calls = None if topology.calls is None else topology.calls(society, **arguments) * max(1, len(items))
+        program = one(team.run, society)
+    societies = make_societies(loaded, streams, allow_code=allow_code)
+    counted = team.calls is not None and not societies
+    calls = team.calls(society) * max(1, len(items)) if team.calls and counted else None
     name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
-    return Plan(loaded, name, streams, society, program, items, scoring, calls, _specs(task, agents))
+    return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies)
 
 
 def _items(loaded: LoadedTask, inputs: Mapping[str, Any], environment: Environment | None) -> list[Item]:
@@ -124,38 +126,6 @@ def _items(loaded: LoadedTask, inputs: Mapping[str, Any], environment: Environme
     if task.inputs:
         text = template(text, Place()).render({**task.inputs, **inputs})
     return [Item(text, task.score.target if task.score else None)]
-
-
-def _policy(task: Task) -> Policy:
-    policy = task.swarm.on_failure
-    return Policy(policy) if isinstance(policy, str) else Policy("quorum", policy.quorum)
-
-
-def _specs(task: Task, agents: tuple[Agent, ...]) -> dict[str, ModelSpec]:
-    names = dict.fromkeys(agent.model for agent in agents)
-    return {name: task.model if name == task.model.name else task.model_named(name) for name in names}
-
-
-def _topology(loaded: LoadedTask, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
-    part = loaded.topology
-    found = _find(part, TOPOLOGIES, loaded, ("swarm", "topology"), allow_code)
-    topology = found if isinstance(found, Topology) else Topology(found)
-    return topology, checked(topology.program, part.parameters, 2, part.error)
-
-
-def _memory(loaded: LoadedTask, allow_code: bool) -> Memory:
-    if len(loaded.memory) != 1:
-        raise loaded.error(("swarm", "memory"), "several memories together are not available in this version")
-    part = loaded.memory[0]
-    return build(_find(part, MEMORIES, loaded, ("swarm", "memory"), allow_code), part.parameters, part.error)
-
-
-def _find(part: Part, table: Mapping[str, Any], loaded: LoadedTask, path: tuple[str, ...], allow_code: bool) -> Any:
-    if part.is_code:
-        return load_code(part.use, loaded.folder, allow_code)
-    if part.use not in table:
-        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(table))}")
-    return table[part.use]
 
 
 def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:

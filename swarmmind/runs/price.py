@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from swarmmind.effects import Ask, Choice, Json, Limits, Outcome, Reply, Usage
+from swarmmind.agents.asker import Society as AgentSociety
+from swarmmind.effects import Ask, Choice, Json, Limits, Nested, Outcome, Reply, Usage
 from swarmmind.errors import Spent
 from swarmmind.models.example_json import example
 from swarmmind.models.prices import Price
@@ -58,12 +59,15 @@ class Estimate(msgspec.Struct, frozen=True):
 class _Rehearsal:
     """Counts what is asked, and answers."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, societies: Mapping[str, AgentSociety]) -> None:
         self.calls = self.prompt = self.cacheable = self.completion = self.longest = 0
-        self._limit = limit
+        self._limit, self._societies = limit, societies
         self._heads: set[int] = set()
 
-    def __call__(self, ask: Ask, flight: Flight) -> Reply:
+    def __call__(self, ask: Ask, flight: Flight) -> Reply | Nested:
+        society = self._societies.get(ask.agent.model)
+        if society is not None:
+            return society(ask)
         if self.calls >= self._limit:
             flight.frame.purse.broken = "calls"
             raise Spent("calls")
@@ -85,7 +89,7 @@ class _Rehearsal:
         """Nothing is remembered."""
 
     def read(self, ask: Ask, outcome: Outcome) -> Reply:
-        """Never asked: nobody here is a program."""
+        """What a swarm that stands for an agent came to."""
         return Reply(text=str(outcome.value), value=outcome.value)
 
 
@@ -113,7 +117,7 @@ async def estimate(plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:
     Raises:
         Exception: what the program raises; a topology that fails here would fail in the run.
     """
-    rehearsal = _Rehearsal(min(plan.calls or MAX_REHEARSED_CALLS, MAX_REHEARSED_CALLS))
+    rehearsal = _Rehearsal(min(plan.calls or MAX_REHEARSED_CALLS, MAX_REHEARSED_CALLS), plan.societies)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.sqlite")
         try:

@@ -6,7 +6,7 @@ Every mistake in them is a `SpecError`: one line, `file:line:column: path: what 
 from __future__ import annotations
 
 from swarmmind.spec.cards import Card, load_card
-from swarmmind.spec.load import LoadedTask, load_task, load_task_data
+from swarmmind.spec.load import LoadedSwarm, LoadedTask, load_task, load_task_data
 from swarmmind.spec.model import EndpointLimits, ModelSpec, SamplingSpec
 from swarmmind.spec.parts import Part, load_code, load_part
 from swarmmind.spec.schema import task_schema
@@ -32,6 +32,7 @@ __all__ = [
     "EndpointLimits",
     "EnvironmentProblem",
     "Group",
+    "LoadedSwarm",
     "LoadedTask",
     "ModelSpec",
     "Part",

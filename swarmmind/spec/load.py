@@ -18,11 +18,31 @@ from swarmmind.spec.model import ModelSpec
 from swarmmind.spec.overrides import override
 from swarmmind.spec.parts import Part, check_code, is_code, load_part
 from swarmmind.spec.source import Fault, KeyPath, Place, Source, printable, raise_faults, read_text, read_yaml, show
-from swarmmind.spec.task import DatasetProblem, EnvironmentProblem, PartUse, Task
+from swarmmind.spec.task import DatasetProblem, EnvironmentProblem, PartUse, Swarm, Task
 from swarmmind.spec.templates import template
 from swarmmind.spec.values import Scalar
 
 T = TypeVar("T")
+
+
+class LoadedSwarm(NamedTuple):
+    """A swarm whose every part was found.
+
+    Attributes:
+        swarm: the values.
+        path: where it stands in the task.
+        cards: the role cards by name.
+        topology: the topology, looked up.
+        memory: the memories, looked up, in order.
+        inner: swarms that stand for the agents of a group, by the group's place in `swarm.groups`.
+    """
+
+    swarm: Swarm
+    path: KeyPath
+    cards: dict[str, Card]
+    topology: Part
+    memory: tuple[Part, ...]
+    inner: dict[int, LoadedSwarm]
 
 
 class LoadedTask(NamedTuple):
@@ -33,9 +53,7 @@ class LoadedTask(NamedTuple):
         folder: the task's folder, which its paths and its own parts are relative to.
         path: the file; `None` for a task that was given as data.
         text: YAML that loads to the same task in the same folder, overrides and environment filled in; no secrets.
-        cards: the role cards by name.
-        topology: the topology, looked up.
-        memory: the memories, looked up, in order.
+        swarm: the swarm, its parts looked up.
         code: what a run would import: `package.module:Name` and `./file.py:Name`, sorted.
         source: the data and its places.
     """
@@ -44,11 +62,24 @@ class LoadedTask(NamedTuple):
     folder: Path
     path: Path | None
     text: str
-    cards: dict[str, Card]
-    topology: Part
-    memory: tuple[Part, ...]
+    swarm: LoadedSwarm
     code: list[str]
     source: Source
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """The role cards of the outermost swarm, by name."""
+        return self.swarm.cards
+
+    @property
+    def topology(self) -> Part:
+        """The topology of the outermost swarm."""
+        return self.swarm.topology
+
+    @property
+    def memory(self) -> tuple[Part, ...]:
+        """The memories of the outermost swarm, in order."""
+        return self.swarm.memory
 
     def place(self, path: KeyPath, *, key: bool = False) -> str:
         """`file:line:column` of the value (or the key) at a path, or the option that set it."""
@@ -140,23 +171,14 @@ def _plain(value: Any, source: Source, path: KeyPath) -> Any:
 def _load(source: Source, folder: Path, file: Path | None, allow_code: bool, box: Path | None) -> LoadedTask:
     task = validated(source, Task, "a task has at least problem, model and swarm")
     finder = _Finder(task, source, folder, allow_code, box)
-    loaded_cards = finder.cards()
-    topology = finder.part("topologies", task.swarm.topology, ("swarm", "topology"))
-    memory = [finder.part("memory", use, path) for use, path in _memories(task, source)]
+    swarm = finder.swarm(task.swarm, ("swarm",))
     finder.others()
     raise_faults(finder.faults)
     for error in finder.errors:
         raise error
-    found = [part for part in (topology, *memory) if part is not None]
-    code = {part.use for part in found if part.is_code} | finder.code
+    assert swarm is not None  # what was not found is among the faults or errors
     text = yaml12.dump(_escaped(source.data))
-    return LoadedTask(task, folder, file, text, loaded_cards, found[0], tuple(found[1:]), sorted(code), source)
-
-
-def _memories(task: Task, source: Source) -> Iterator[tuple[PartUse, KeyPath]]:
-    for index, use in enumerate(task.swarm.memory):
-        path: KeyPath = ("swarm", "memory", index)
-        yield use, path if isinstance(source.data["swarm"].get("memory"), list) else path[:-1]
+    return LoadedTask(task, folder, file, text, swarm, sorted(finder.code), source)
 
 
 def _escaped(data: Any) -> Any:
@@ -176,24 +198,41 @@ class _Finder:
         self.errors: list[SpecError] = []  # in another file, or without a place
         self.code: set[str] = set()
 
-    def cards(self) -> dict[str, Card]:
+    def swarm(self, swarm: Swarm, path: KeyPath) -> LoadedSwarm | None:
+        found = self._cards(swarm, path)
+        topology = self.part("topologies", swarm.topology, (*path, "topology"))
+        memory = [self.part("memory", use, at) for use, at in self._memories(swarm, path)]
+        inner: dict[int, LoadedSwarm] = {}
+        for index, group in enumerate(swarm.groups):
+            loaded = group.swarm and self.swarm(group.swarm, (*path, "agents", index, "swarm"))
+            if loaded:
+                inner[index] = loaded
+        if topology is None:
+            return None
+        return LoadedSwarm(swarm, path, found, topology, tuple(part for part in memory if part), inner)
+
+    def _memories(self, swarm: Swarm, path: KeyPath) -> Iterator[tuple[PartUse, KeyPath]]:
+        for index, use in enumerate(swarm.memory):
+            yield use, self._source.deepest((*path, "memory", index))
+
+    def _cards(self, swarm: Swarm, path: KeyPath) -> dict[str, Card]:
         found: dict[str, Card] = {}
         ids: set[str] = set()
-        for index, group in enumerate(self._task.swarm.groups):
-            in_list = isinstance(self._task.swarm.agents, list)
-            path: KeyPath = ("swarm", "agents", index if in_list else group.card)
-            at: KeyPath = (*path, "card") if in_list else path
+        in_list = isinstance(swarm.agents, list)
+        for index, group in enumerate(swarm.groups):
+            here: KeyPath = (*path, "agents", index if in_list else group.card)
+            at: KeyPath = (*here, "card") if in_list else here
             card = found.get(group.card) or self._try(
                 lambda name=group.card: load_card(name, self._folder, box=self._box), at, key=not in_list
             )
             if (group.id or group.card) in ids:
                 message = f"two groups are called {group.id or group.card!r}; give one of them another 'id'"
-                self.faults.append(self._source.fault(path, message))
+                self.faults.append(self._source.fault(here, message))
             ids.add(group.id or group.card)
             if card is None:
                 continue
             found[group.card] = card
-            self._model(group.model, self._source, (*path, "model"))
+            self._model(group.model, self._source, (*here, "model"))
             self._model(card.model, card.source, ("model",))
             self.errors += card.body.missing({*cards.GIVEN, *card.parameters, *group.parameters})
         return found
@@ -203,6 +242,8 @@ class _Finder:
         part = self._try(lambda: load_part(kind, use, self._folder, self._allow_code, box=self._box), at)
         if part is None:
             return None
+        if part.is_code:
+            self.code.add(part.use)
         return part._replace(
             places={**part.places, **{name: self._source.place((*path, name)) for name in use.parameters}}
         )

@@ -99,6 +99,7 @@ class Group(Strict):
     parameters: dict[Name, Parameter] = Field(
         default={}, description="Values, or distributions drawn from once per agent."
     )
+    swarm: Swarm | None = Field(default=None, description="A whole swarm that answers for each agent of the group.")
 
 
 class QuorumPolicy(Strict):
@@ -156,6 +157,10 @@ class Swarm(Strict):
     def size(self) -> int:
         """How many agents there are."""
         return sum(group.count for group in self.groups)
+
+
+Group.model_rebuild()
+Swarm.model_rebuild()
 
 
 class Score(Open):

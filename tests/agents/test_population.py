@@ -6,7 +6,7 @@ import pytest
 
 from swarmmind.agents.population import populate
 from swarmmind.effects import Agent, Sampling
-from swarmmind.errors import SpecError, UserError
+from swarmmind.errors import SpecError
 from swarmmind.rng import Streams
 from swarmmind.spec import LoadedTask, load_task_data
 from tests.spec.projects import write
@@ -41,7 +41,7 @@ def load(tmp_path: Any) -> Any:
 
 
 def made(loaded: LoadedTask, seed: int = 7, prefix: str = "") -> tuple[Agent, ...]:
-    return populate(loaded.task, loaded.task.swarm.groups, loaded.cards, Streams(seed), prefix)
+    return populate(loaded.task, loaded.swarm, Streams(seed), prefix)
 
 
 def test_ids_counts_and_places_follow_the_groups(load: Any) -> None:
@@ -64,9 +64,6 @@ def test_two_groups_of_one_card_need_names(load: Any) -> None:
     assert [a.id for a in made(load(groups))] == ["worker-0", "worker-1", "helper-0"]
     with pytest.raises(SpecError, match="two groups are called 'worker'"):
         load([{"card": "worker"}, {"card": "worker"}])
-    twice = load(groups)
-    with pytest.raises(UserError, match="two groups are called 'worker'"):
-        populate(twice.task, [twice.task.swarm.groups[0]] * 2, twice.cards, Streams(0))
 
 
 def drawn(count: int, **more: Any) -> list[dict[str, Any]]:
@@ -111,3 +108,13 @@ def test_sampling_is_group_over_card_over_task_over_default(load: Any) -> None:
 def test_the_model_is_the_groups_or_the_cards_or_the_tasks(load: Any) -> None:
     groups = [{"card": "worker"}, {"card": "critic"}, {"card": "critic", "id": "other", "model": "scripted/x"}]
     assert [a.model for a in made(load(groups))] == ["scripted", "scripted/critic", "scripted/x"]
+
+
+def test_agents_of_a_group_that_is_a_swarm_are_answered_for_by_it(load: Any) -> None:
+    inner = {"agents": {"worker": 2}, "topology": "vote"}
+    loaded = load([{"card": "worker"}, {"card": "critic", "id": "panel", "count": 2, "swarm": inner}])
+    assert [agent.model for agent in made(loaded)] == ["scripted", *["swarm:swarm.agents.1.swarm"] * 2]
+    assert [agent.id for agent in populate(loaded.task, loaded.swarm.inner[1], Streams(7), "panel-0.")] == [
+        "panel-0.worker-0",
+        "panel-0.worker-1",
+    ]

@@ -1,0 +1,145 @@
+"""Swarms as a task describes them, built: the outermost one, and those that stand where an agent stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from swarmmind.agents.asker import Society as AgentSociety
+from swarmmind.agents.population import populate, stand_in
+from swarmmind.effects import Agent, Ask, Nested, Program
+from swarmmind.errors import near
+from swarmmind.memory import MEMORIES
+from swarmmind.ports import Context, Environment, Memory
+from swarmmind.rng import Streams
+from swarmmind.runs.parameters import build, checked
+from swarmmind.spec import LoadedSwarm, LoadedTask, ModelSpec, Part, Swarm, load_code
+from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
+
+
+class Team(NamedTuple):
+    """A swarm without a problem.
+
+    Attributes:
+        agents: who takes part.
+        memory: what they remember.
+        policy: what a failure does.
+        run: the topology with its parameters: from a context and a society to a program.
+        calls: from a society to the calls of a run without failures; `None` if the topology cannot say.
+    """
+
+    agents: tuple[Agent, ...]
+    memory: Memory
+    policy: Policy
+    run: Callable[..., Program]
+    calls: Callable[[Society], int] | None
+
+    def society(self, question: Question, environment: Environment | None = None, seed: int = 0) -> Society:
+        """The swarm with something to do."""
+        return Society(self.agents, self.memory, question, environment, self.policy, seed)
+
+
+def make_team(
+    loaded: LoadedTask, swarm: LoadedSwarm, streams: Streams, prefix: str = "", *, allow_code: bool = False
+) -> Team:
+    """Build a swarm of a task.
+
+    Args:
+        loaded: the task.
+        swarm: one of its swarms.
+        streams: chance for its agents' parameters.
+        prefix: put before its agents' ids.
+        allow_code: whether the user allowed the task to name Python code.
+
+    Raises:
+        SpecError: a part is unknown or a parameter is wrong; with its place in the task.
+    """
+    topology, arguments = _topology(loaded, swarm, allow_code)
+    return Team(
+        populate(loaded.task, swarm, streams, prefix),
+        _memory(loaded, swarm, allow_code),
+        _policy(swarm.swarm),
+        partial(topology.program, **arguments),
+        None if topology.calls is None else partial(topology.calls, **arguments),
+    )
+
+
+def make_societies(loaded: LoadedTask, streams: Streams, *, allow_code: bool = False) -> dict[str, AgentSociety]:
+    """The swarms that stand for agents, at any depth, by the name agents know them by.
+
+    Raises:
+        SpecError: see `make_team`.
+    """
+    found: dict[str, AgentSociety] = {}
+    for swarm in _inner(loaded.swarm):
+        make_team(loaded, swarm, streams, allow_code=allow_code)  # its mistakes are told before anything runs
+        found[stand_in(swarm)] = _StandIn(partial(make_team, loaded, swarm, streams, allow_code=allow_code))
+    return found
+
+
+class _StandIn:
+    """Answers for the agents of a group: each has a team, with a memory, of its own."""
+
+    def __init__(self, make: Callable[[str], Team]) -> None:
+        self._make = make
+        self._teams: dict[str, Team] = {}
+
+    def __call__(self, ask: Ask) -> Nested:
+        team = self._teams.get(ask.agent.id)
+        if team is None:
+            team = self._teams[ask.agent.id] = self._make(f"{ask.agent.id}.")
+        text = "\n\n".join(message.content for message in ask.messages)
+        society = team.society(Question(text, ask.output))
+
+        def program(ctx: Context) -> Program:
+            return team.run(ctx, society)
+
+        return Nested(program, ask.agent.id)
+
+
+def models_named(loaded: LoadedTask) -> dict[str, ModelSpec]:
+    """The models that agents of any of the swarms use, by the name agents know them by."""
+    task = loaded.task
+    names: dict[str, None] = {}
+    for swarm in (loaded.swarm, *_inner(loaded.swarm)):
+        for place, group in enumerate(swarm.swarm.groups):
+            if place not in swarm.inner:
+                names[group.model or swarm.cards[group.card].model or task.model.name] = None
+    return {name: task.model if name == task.model.name else task.model_named(name) for name in names}
+
+
+def _inner(swarm: LoadedSwarm) -> Iterator[LoadedSwarm]:
+    for inner in swarm.inner.values():
+        yield inner
+        yield from _inner(inner)
+
+
+def _policy(swarm: Swarm) -> Policy:
+    policy = swarm.on_failure
+    return Policy(policy) if isinstance(policy, str) else Policy("quorum", policy.quorum)
+
+
+def _topology(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
+    part = swarm.topology
+    found = _find(part, TOPOLOGIES, loaded, (*swarm.path, "topology"), allow_code)
+    topology = found if isinstance(found, Topology) else Topology(found)
+    return topology, checked(topology.program, part.parameters, 2, part.error)
+
+
+def _memory(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> Memory:
+    path = (*swarm.path, "memory")
+    if len(swarm.memory) != 1:
+        raise loaded.error(path, "several memories together are not available in this version")
+    part = swarm.memory[0]
+    return build(_find(part, MEMORIES, loaded, path, allow_code), part.parameters, part.error)
+
+
+def _find(
+    part: Part, table: Mapping[str, Any], loaded: LoadedTask, path: tuple[str | int, ...], allow_code: bool
+) -> Any:
+    if part.is_code:
+        return load_code(part.use, loaded.folder, allow_code)
+    if part.use not in table:
+        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(table))}")
+    return table[part.use]
