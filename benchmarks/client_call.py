@@ -24,6 +24,7 @@ import anyio
 
 from swarmmind.runs.execute import execute
 from swarmmind.runs.folder import create
+from swarmmind.runs.models import Models
 from swarmmind.runs.plan import make_plan
 from swarmmind.spec import load_task_data
 
@@ -59,7 +60,7 @@ async def swarm(base_url: str, calls: int) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(load_task_data(task, Path(folder)))
-        result = await execute(plan, create(Path(folder), "bench", "", {}), {}, with_report=False)
+        result = await execute(plan, create(Path(folder), "bench", "", {}), Models(plan, {}), with_report=False)
         assert result.coverage.finished == calls
 
 

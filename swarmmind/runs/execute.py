@@ -71,7 +71,7 @@ async def execute(
     Args:
         plan: what is run.
         folder: where.
-        env: where keys and base URLs come from.
+        models: what answers its agents; closed at its end.
         watch: called once when the run begins.
         with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
 

@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import swarmmind
+from swarmmind import Result
+from swarmmind.errors import SpecError, UserError
+from swarmmind.testing import FakeEndpoint
+
+from .projects import SUMS, asked, stored, task, write_sums, write_task
+
+KEY = "sk-test-0123456789abcdef"
+
+
+def adds_up(result: Result) -> bool:
+    coverage = result.coverage
+    parts = [(c.planned, c.finished + c.failed + c.cancelled) for c in (coverage, *coverage.roles.values())]
+    return all(planned == total for planned, total in parts) and coverage.planned == sum(
+        role.planned for role in coverage.roles.values()
+    )
+
+
+def test_a_task_as_data_runs_to_a_scored_result_in_a_folder(work: Path) -> None:
+    result = swarmmind.run_sync(task(), env={})
+    assert (result.status, result.output, result.score) == ("finished", "The answer is 5.", 1.0)
+    assert (result.usage.calls, result.coverage.planned, result.coverage.finished) == (3, 3, 3)
+    assert adds_up(result)
+    assert result.usage.cost_usd == 0.0
+    assert result.path.parent == Path("runs")
+    assert {file.name for file in result.path.iterdir()} >= {
+        "task.yaml",
+        "journal.sqlite",
+        "result.json",
+        "report.html",
+    }
+    assert stored(result.folder) == result.to_dict()
+
+
+def test_a_file_and_the_same_data_give_the_same_run(work: Path) -> None:
+    loose = task(model={"name": "scripted", "accuracy": 0.5}, swarm={"agents": {"solver": 9}, "topology": "debate"})
+    path = write_task(work / "project", **loose)
+    from_file, from_data = swarmmind.run_sync(path, env={}), swarmmind.run_sync(loose, env={})
+    for name in ("output", "score", "usage", "coverage", "seed", "models", "topology"):
+        assert getattr(from_file, name) == getattr(from_data, name)
+    assert (from_file.name, from_data.name) == ("project", "run")
+
+
+def test_the_stored_task_can_be_run_again(work: Path) -> None:
+    write_sums(work)
+    path = write_task(work, problem={"dataset": "sums.jsonl"}, score={"use": "number"})
+    first = swarmmind.run_sync(path, overrides=["seed=3", "swarm.topology=debate"], env={})
+    (work / "again.yaml").write_text((first.path / "task.yaml").read_text())
+    again = swarmmind.run_sync(work / "again.yaml", env={})
+    assert (again.output, again.seed, again.topology) == (first.output, 3, "debate")
+
+
+def test_overrides_change_the_task_and_inputs_fill_the_problem(work: Path) -> None:
+    path = write_task(work, problem="What is {{ a }} + {{ b }}?", inputs={"a": 1, "b": 2}, score=None)
+    result = swarmmind.run_sync(
+        path, inputs={"b": 40}, overrides=["swarm.topology=solo", "swarm.agents.solver=1"], env={}
+    )
+    assert (result.topology, result.usage.calls, result.score) == ("solo", 1, None)
+    journal = (result.path / "journal.sqlite").read_bytes()
+    assert b"What is 1 + 40?" in journal
+
+
+def test_an_input_that_is_not_declared_is_refused_before_anything_is_made(work: Path) -> None:
+    with pytest.raises(UserError, match=r"input 'c' is not declared by the task"):
+        swarmmind.run_sync(task(problem="{{ a }}?", inputs={"a": 1}), inputs={"c": 1}, env={})
+    with pytest.raises(UserError, match=r"input 'a' is not declared by the task; the task declares no 'inputs'"):
+        swarmmind.run_sync(task(), inputs={"a": 1}, env={})
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"swarm": {"agents": {"solver": 1}, "topology": {"use": "debate", "rounds": 0}}}, "rounds: .*greater than or"),
+        ({"swarm": {"agents": {"solver": 1}, "topology": {"use": "vote", "samples": "x"}}}, "samples: .*valid integer"),
+        (
+            {"swarm": {"agents": {"solver": 1}, "topology": {"use": "vote", "sample": 3}}},
+            "sample.*did you mean 'samples'",
+        ),
+        ({"swarm": {"agents": {"solver": 1}, "topology": "world"}}, "'world' plays an environment"),
+        ({"score": {"use": "exactly", "target": 1}}, "unknown scorer 'exactly'; did you mean 'exact'"),
+        ({"score": {"use": "exact"}}, "score: needs a 'target'"),
+        ({"score": {"use": "number", "target": 1, "tolerance": -1}}, "must not be negative"),
+        ({"problem": {"environment": "swarmbench/forage"}, "score": None}, "did you mean 'swarmbench/foraging'"),
+        ({"model": "builtin/nobody", "score": None}, "nobody"),
+        ({"budget": {"usd": 1.0}, "model": "vllm/x"}, "budget.usd: cannot be a wall without a price for 'vllm/x'"),
+    ],
+)
+def test_what_only_the_parts_can_know_is_still_one_line_and_no_folder(
+    changes: dict[str, Any], message: str, work: Path
+) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        swarmmind.run_sync(task(**changes), env={"VLLM_BASE_URL": "http://127.0.0.1:9/v1"})
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (work / "runs").exists()
+
+
+# --- data sets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_is_scored_by_the_mean_of_its_items(work: Path) -> None:
+    write_sums(work, [*SUMS, ("What is 5 + 5?", "10")])
+    wrong = {"name": "scripted", "accuracy": 0.0}
+    groups = [{"card": "solver", "count": 1}]
+    path = write_task(
+        work, problem={"dataset": "sums.jsonl"}, score={"use": "number"}, swarm={"agents": groups, "topology": "solo"}
+    )
+    right = swarmmind.run_sync(path, env={})
+    assert (right.score, right.output) == (1.0, [f"The answer is {t}." for t in ("2", "5", "8", "10")])
+    assert swarmmind.run_sync(path, overrides=[f"model={json.dumps(wrong)}"], env={}).score == 0.0
+    assert len(asked(right.folder)) == 4
+    assert swarmmind.run_sync(path, overrides=["problem.limit=2"], env={}).coverage.planned == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"problem": "a", "target": "1"}', "{nonsense"], "sums.jsonl:2:1: not JSON"),
+        (['{"problem": "a", "target": "1"}', "", "[1]"], "sums.jsonl:3:1: must be an object with a column 'problem'"),
+        (['{"question": "a"}'], "sums.jsonl:1:1: must be an object with a column 'problem' .*got columns 'question'"),
+        (["", "  "], "sums.jsonl:1:1: the data set is empty"),
+    ],
+)
+def test_a_broken_line_of_a_data_set_is_named(lines: list[str], message: str, work: Path) -> None:
+    path = write_task(work, problem={"dataset": "sums.jsonl"}, score={"use": "number"})
+    (work / "sums.jsonl").write_text("\n".join(lines))
+    with pytest.raises(SpecError, match=message) as caught:
+        swarmmind.run_sync(path, env={})
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (work / "runs").exists()
+
+
+def test_odd_bytes_and_halves_of_characters_in_a_data_set_are_run_not_fatal(work: Path) -> None:
+    path = write_task(work, problem={"dataset": "sums.jsonl"}, score=None)
+    (work / "sums.jsonl").write_bytes(b'{"problem": "half \\ud800 \\u0000"}\n{"problem": "caf\xe9"}\n')
+    result = swarmmind.run_sync(path, env={})
+    assert (result.status, result.coverage.finished) == ("finished", 6)
+
+
+SCRIPT = """
+import random
+
+class Half:
+    '''Speaks about even sums only.'''
+    def __call__(self, observation, rng):
+        return "ANSWER: 2"
+
+def picky(ctx, society):
+    from swarmmind.effects import Ask
+    from swarmmind.errors import Failed
+    [reply] = yield [Ask(society.agents[0], (society.question.prompt(),), society.question.output)]
+    if "4 + 4" in society.question.text:
+        raise Failed("too hard")
+    return reply.value
+
+def crash(ctx, society):
+    from swarmmind.effects import Ask
+    yield [Ask(society.agents[0], (society.question.prompt(),))]
+    raise ZeroDivisionError("a bug of the user")
+
+def leave_a_trace(output, target):
+    open("trace", "w").close()
+    return float(target in output)
+"""
+
+
+def test_an_item_whose_agents_failed_is_left_out_of_the_mean_and_reported(work: Path) -> None:
+    write_sums(work)
+    (work / "mine.py").write_text(SCRIPT)
+    path = write_task(
+        work,
+        problem={"dataset": "sums.jsonl"},
+        score={"use": "number"},
+        swarm={"agents": {"solver": 1}, "topology": "./mine.py:picky"},
+    )
+    result = swarmmind.run_sync(path, env={}, allow_code=True)
+    assert (result.status, result.score) == ("finished", 1.0)
+    assert result.output == ["The answer is 2.", "The answer is 5.", None]
+
+
+# --- the user's code --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"swarm": {"agents": {"solver": 1}, "topology": "./mine.py:picky"}},
+        {"score": {"use": "./mine.py:leave_a_trace", "target": "5"}},
+    ],
+)
+def test_code_of_the_task_runs_only_if_it_may(changes: dict[str, Any], work: Path) -> None:
+    (work / "mine.py").write_text("open('imported', 'w').close()\n" + SCRIPT)
+    path = write_task(work, **changes)
+    with pytest.raises(SpecError, match=r"would run code '\./mine\.py:.*pass --allow-code"):
+        swarmmind.run_sync(path, env={})
+    assert not (work / "imported").exists()
+    result = swarmmind.run_sync(path, env={}, allow_code=True)
+    assert (result.status, result.score) == ("finished", 1.0)
+    assert (work / "imported").exists()
+
+
+def test_a_bug_in_the_users_code_keeps_its_traceback_the_journal_and_a_result(work: Path) -> None:
+    (work / "mine.py").write_text(SCRIPT)
+    path = write_task(work, swarm={"agents": {"solver": 1}, "topology": "./mine.py:crash"})
+    with pytest.raises(ZeroDivisionError, match="a bug of the user"):
+        swarmmind.run_sync(path, env={}, allow_code=True)
+    [folder] = (work / "runs").iterdir()
+    result = stored(folder)
+    assert (result["status"], result["error"]) == ("crashed", "ZeroDivisionError: a bug of the user")
+    assert result["usage"]["calls"] == 1
+    assert asked(folder) == ["run/1/solver-0"]
+
+
+@pytest.mark.parametrize(("policy", "output"), [("skip", "The answer is 5."), ("fail", None)])
+def test_a_budget_that_is_spent_stops_the_run_and_says_what_was_left_undone(
+    policy: str, output: str | None, work: Path
+) -> None:
+    swarm = {"agents": {"solver": 4}, "topology": {"use": "vote", "samples": 4}, "on_failure": policy}
+    result = swarmmind.run_sync(task(swarm=swarm, budget={"calls": 3}), env={})
+    assert (result.status, result.stopped, result.output) == ("stopped", "calls", output)
+    assert (result.coverage.planned, result.coverage.finished, result.coverage.cancelled) == (4, 3, 1)
+    assert adds_up(result)
+    assert result.undone == "1 of 4 calls were not made"
+
+
+# --- the cache, and the key -------------------------------------------------------------------------------------------
+
+
+def served(data: dict[str, Any], server: FakeEndpoint, key: str = "") -> Result:
+    """A run against a fake endpoint, in one event loop with it."""
+
+    async def main() -> Result:
+        async with server:
+            env = {"VLLM_BASE_URL": server.base_url, **({"VLLM_API_KEY": key} if key else {})}
+            return await swarmmind.run(data, env=env)
+
+    return anyio.run(main)
+
+
+def test_with_a_cache_a_second_run_pays_nothing_and_answers_the_same(work: Path) -> None:
+    def reply(request: dict[str, Any]) -> str:
+        return f"ANSWER: {request['seed'] % 1000}"
+
+    data = task(model="vllm/m", cache=True)
+    server = FakeEndpoint(reply)
+    first = served(data, server)
+    port = server.port
+
+    async def again() -> Result:
+        server = FakeEndpoint(reply)
+        await server.start(port)
+        try:
+            result = await swarmmind.run(data, env={"VLLM_BASE_URL": server.base_url})
+            assert server.received == 0
+            return result
+        finally:
+            await server.stop()
+
+    second = anyio.run(again)
+    assert (first.usage.calls, second.usage.calls, second.charged.calls) == (3, 0, 0)
+    assert first.output == second.output
+    assert second.coverage == first.coverage
+
+
+@pytest.mark.parametrize("sent", [KEY, "sk-wrong-fedcba9876543210"])
+def test_the_key_is_in_no_file_of_a_run_not_even_when_the_server_echoes_it(sent: str, work: Path) -> None:
+    server = FakeEndpoint(lambda request: f"ANSWER: 5, and my key is {KEY}", key=KEY)
+    result = served(task(model="vllm/m"), server, sent)
+    if sent == KEY:
+        assert result.score == 1.0
+    else:
+        assert (result.status, result.coverage.failed) == ("failed", 3)
+        assert server.statuses["401"] >= 1
+        assert "401" in json.dumps(stored(result.folder))
+    files = [file for file in work.rglob("*") if file.is_file()]
+    assert len(files) >= 4
+    assert not [file.name for file in files if sent.encode() in file.read_bytes()]
