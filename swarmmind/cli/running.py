@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -51,7 +52,7 @@ def run(
             watch=watcher.begin,
         )
 
-    return _show(main, watcher, as_json)
+    return _show(main, watcher, as_json, allow_code)
 
 
 def resume(
@@ -68,16 +69,17 @@ def resume(
     async def main() -> Result:
         return await api.resume(run, overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin)
 
-    return _show(main, watcher, as_json)
+    return _show(main, watcher, as_json, allow_code)
 
 
-def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool) -> int:
+def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool, allow_code: bool) -> int:
     try:
         with watcher:
             result = anyio.run(main)
     except KeyboardInterrupt:
         if watcher.folder is not None:
-            sys.stderr.write(f"\ninterrupted; nothing is lost. Go on with:\n  swarmmind resume {watcher.folder}\n")
+            words = ["swarmmind", "resume", str(watcher.folder), *(["--allow-code"] if allow_code else [])]
+            sys.stderr.write(f"\ninterrupted; nothing is lost. Go on with:\n  {shlex.join(words)}\n")
         return 130
     data = result.to_dict()
     if as_json:

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from swarmmind.evals.environments import ENVIRONMENTS, POLICIES
+from swarmmind.evals.scorers import SCORERS
+from swarmmind.spec import task_schema
+from tests.runs.projects import asked, stored, write_sums, write_task
+from tests.spec.projects import make_project
+
+from .conftest import Command, Said
+
+BROKEN = sorted((Path(__file__).parents[1] / "fixtures" / "broken").glob("*.yaml"))
+USAGE = {"calls", "prompt_tokens", "completion_tokens", "cached_tokens", "cost_usd"}
+COVERAGE = {"planned", "finished", "failed", "cancelled"}
+RESULT = {"run_id", "status", "output", "score", "usage", "coverage", "seconds", "folder"}
+
+
+def record(said: Said) -> dict[str, Any]:
+    """The one line that `--json` prints."""
+    [line] = said.out.splitlines()
+    assert said.out.endswith("\n")
+    return json.loads(line)
+
+
+def is_refused(said: Said, work: Path) -> bool:
+    """Exit code 2, one line on stderr, nothing on stdout, no run."""
+    return (said.code, said.out, len(said.err.splitlines()), (work / "runs").exists()) == (2, "", 1, False)
+
+
+# --- run and resume ---------------------------------------------------------------------------------------------------
+
+
+def test_run_prints_what_came_out_and_where_it_is(swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    said = swarmmind("run", "task.yaml")
+    assert said.code == 0
+    [folder] = (work / "runs").iterdir()
+    assert "The answer is 5." in said.out
+    assert folder.name in said.out
+    assert "Traceback" not in said.err
+
+
+def test_json_is_one_record_with_all_that_was_promised(swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    said = swarmmind("run", "task.yaml", "--json")
+    data = record(said)
+    assert said.code == 0
+    assert set(data) >= RESULT
+    assert set(data["usage"]) >= USAGE
+    assert set(data["coverage"]) >= COVERAGE
+    assert (data["status"], data["score"], data["usage"]["calls"]) == ("finished", 1.0, 3)
+    assert data == stored(data["folder"])
+
+
+def test_odd_characters_in_an_answer_do_not_break_the_line(swarmmind: Command, work: Path) -> None:
+    (work / "mine.py").write_text(
+        "def program(ctx, society):\n    yield []\n    return 'a\\nb\\u2028c\\x1b[2J\\ud800'\n"
+    )
+    write_task(work, swarm={"agents": {"solver": 1}, "topology": "./mine.py:program"}, score=None)
+    assert record(swarmmind("run", "task.yaml", "--json", "--allow-code"))["output"] == "a\nb\u2028c\x1b[2J\ud800"
+    said = swarmmind("run", "task.yaml", "--allow-code")
+    assert said.code == 0
+    assert "\x1b" not in said.out
+
+
+def test_set_input_and_runs_do_what_they_say(swarmmind: Command, work: Path) -> None:
+    write_task(work, problem="What is {{ a }}?", inputs={"a": "nothing"}, score=None)
+    options = ["--set", "seed=11", "--set", "swarm.topology=solo", "--input", "a=the sea=blue", "--runs", "elsewhere"]
+    data = record(swarmmind("run", "task.yaml", "--json", *options))
+    assert (data["seed"], data["topology"], data["usage"]["calls"]) == (11, "solo", 1)
+    folder = Path(data["folder"])
+    assert folder.parent == Path("elsewhere")
+    assert b"What is the sea=blue?" in (folder / "journal.sqlite").read_bytes()
+    assert not (work / "runs").exists()
+
+
+def test_the_environment_says_where_runs_are_unless_the_flag_does(
+    swarmmind: Command, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_task(work)
+    monkeypatch.setenv("SWARMMIND_RUNS", "from-environment")
+    assert Path(record(swarmmind("run", "task.yaml", "--json"))["folder"]).parent == Path("from-environment")
+    flag = record(swarmmind("run", "task.yaml", "--json", "--runs", "from-flag"))
+    assert Path(flag["folder"]).parent == Path("from-flag")
+
+
+def test_a_run_that_failed_exits_with_1_and_still_prints_its_record(swarmmind: Command, work: Path) -> None:
+    (work / "mine.py").write_text(
+        "from swarmmind.errors import Failed\n"
+        "def program(ctx, society):\n    yield []\n    raise Failed('nobody\\nknows')\n"
+    )
+    write_task(work, swarm={"agents": {"solver": 1}, "topology": "./mine.py:program"})
+    said = swarmmind("run", "task.yaml", "--json", "--allow-code")
+    assert (said.code, record(said)["status"], record(said)["error"]) == (1, "failed", "nobody\nknows")
+    assert swarmmind("run", "task.yaml", "--allow-code").code == 1
+
+
+def test_a_run_that_its_budget_stopped_exits_with_0_and_goes_on_when_it_may(swarmmind: Command, work: Path) -> None:
+    write_task(work, budget={"calls": 2})
+    said = swarmmind("run", "task.yaml", "--json")
+    stopped = record(said)
+    assert (said.code, stopped["status"], stopped["stopped"], stopped["undone"]) == (
+        0,
+        "stopped",
+        "calls",
+        "1 of 3 calls were not made",
+    )
+    resumed = record(swarmmind("resume", "last", "--json", "--set", "budget.calls=3"))
+    assert (resumed["run_id"], resumed["status"], resumed["usage"]["calls"]) == (stopped["run_id"], "finished", 3)
+    again = record(swarmmind("resume", stopped["run_id"], "--json"))
+    assert again["usage"] == resumed["usage"]
+    assert len(asked(work / resumed["folder"])) == 3
+
+
+def test_a_changed_task_is_refused_with_exit_code_1(swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    swarmmind("run", "task.yaml")
+    said = swarmmind("resume", "last", "--set", "sampling.temperature=0.3")
+    assert (said.code, said.out, len(said.err.splitlines())) == (1, "", 1)
+    assert "asks something else" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nothing.yaml"], "nothing.yaml: no such file"),
+        (["run", "task.yaml", "--set", "sed=3"], "did you mean 'seed'"),
+        (["run", "task.yaml", "--set", "nonsense"], "nonsense"),
+        (["run", "task.yaml", "--input", "a"], "--input 'a': must be NAME=VALUE"),
+        (["run", "task.yaml", "--input", "a=1"], "input 'a' is not declared"),
+        (["run", "task.yaml", "--set", "model=builtin/nobody"], "nobody"),
+        (["run", "task.yaml", "--set", "model=openai/gpt-4o", "--set", "budget.usd=x"], "budget.usd"),
+        (["run", "task.yaml", "--set", "swarm.topology=./mine.py:x"], "mine.py"),
+        (["resume", "last"], "last: no such run in runs/ (0 runs there)"),
+        (["resume", "."], "is not a run's folder"),
+        (["view", "abc"], "abc: no such run"),
+        (["check", "task.yaml", "--set", "swarm.agents.solver=0"], "swarm.agents.solver"),
+        (["init", "taken"], "taken/task.yaml: is there already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    arguments: list[str], message: str, swarmmind: Command, work: Path
+) -> None:
+    write_task(work)
+    write_task(work / "taken")
+    said = swarmmind(*arguments)
+    assert is_refused(said, work), said
+    assert message in said.err
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "task.yaml", "--nonsense"], ["dance"], ["list", "cards"]])
+def test_a_mistyped_command_line_is_exit_code_2(arguments: list[str], swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    said = swarmmind(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("file", BROKEN[::4], ids=[file.stem for file in BROKEN[::4]])
+def test_every_broken_task_is_one_line_and_nothing_happens(
+    file: Path, command: str, swarmmind: Command, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "80")
+    project = make_project(work / "project")
+    shutil.copy(file, project / "task.yaml")
+    before = set(work.rglob("*"))
+    said = swarmmind(command, "project/task.yaml")
+    allowed_by_check = command == "check" and file.stem.startswith("code-")
+    assert is_refused(said, work) or (allowed_by_check and said.code in (0, 2)), said
+    assert set(work.rglob("*")) == before
+
+
+# --- check, list, schema, init, view ----------------------------------------------------------------------------------
+
+
+def test_check_prices_a_run_without_starting_it(swarmmind: Command, work: Path) -> None:
+    write_task(work, swarm={"agents": {"solver": 4}, "topology": "debate"}, budget={"calls": 5})
+    said = swarmmind("check", "task.yaml", "--json")
+    data = record(said)
+    assert (said.code, data["valid"], data["estimate"]["calls"], data["agents"], data["code"]) == (0, True, 12, 4, [])
+    assert data["estimate"]["prompt_tokens"] > data["estimate"]["cacheable_tokens"] > 0
+    assert data["warnings"] == ["the run needs 12 calls, the budget allows 5"]
+    plain = swarmmind("check", "task.yaml")
+    assert "calls: 12" in plain.out
+    assert "warning: the run needs 12 calls, the budget allows 5" in plain.out
+    assert not (work / "runs").exists()
+
+
+def test_check_says_exactly_how_many_calls_a_run_then_makes(swarmmind: Command, work: Path) -> None:
+    write_sums(work)
+    path = write_task(
+        work,
+        problem={"dataset": "sums.jsonl"},
+        score={"use": "number"},
+        swarm={"agents": {"solver": 2}, "topology": "debate"},
+    )
+    estimated = record(swarmmind("check", str(path), "--json"))["estimate"]
+    assert estimated["calls"] == record(swarmmind("run", str(path), "--json"))["usage"]["calls"] == 18
+
+
+def test_check_lists_code_and_never_runs_it_unasked(swarmmind: Command, work: Path) -> None:
+    (work / "mine.py").write_text(
+        "open('ran', 'w').close()\ndef program(ctx, society):\n    yield []\n    return 'x'\n"
+    )
+    write_task(work, swarm={"agents": {"solver": 1}, "topology": "./mine.py:program"}, score=None)
+    said = swarmmind("check", "task.yaml")
+    assert said.code == 0
+    assert "would run code: ./mine.py:program" in said.out
+    assert not (work / "ran").exists()
+    data = record(swarmmind("check", "task.yaml", "--json", "--allow-code"))
+    assert (data["code"], data["estimate"]["calls"]) == (["./mine.py:program"], 0)
+    assert (work / "ran").exists()
+
+
+def test_list_names_what_the_code_knows(swarmmind: Command) -> None:
+    data = record(swarmmind("list", "--json"))
+    assert set(data["environments"]) == set(ENVIRONMENTS)
+    assert set(data["policies"]) == {f"builtin/{name}" for name in POLICIES}
+    assert set(data["scorers"]) == set(SCORERS)
+    assert {"solver", "worker"} <= set(data["agents"])
+    assert {"solo", "vote", "debate", "world"} <= set(data["topologies"])
+    assert data["runs"] == {}
+    assert all(text for kind in data.values() for text in kind.values())
+    plain = swarmmind("list", "topologies").out
+    assert all(name in plain for name in data["topologies"])
+    assert "solver" not in plain
+
+
+def test_list_shows_the_runs_that_are_there_and_parts_of_the_folder(swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    (work / "topologies").mkdir()
+    (work / "topologies" / "mine.yaml").write_text("description: Mine alone.\nuse: vote\n")
+    run_id = record(swarmmind("run", "task.yaml", "--json"))["run_id"]
+    data = record(swarmmind("list", "--json"))
+    assert data["runs"] == {run_id: "finished, score 1"}
+    assert data["topologies"]["mine"] == "Mine alone."
+
+
+def test_schema_is_the_schema_of_task_files(swarmmind: Command) -> None:
+    said = swarmmind("schema")
+    assert (said.code, json.loads(said.out)) == (0, task_schema())
+
+
+def test_init_writes_a_task_that_checks_and_runs(swarmmind: Command, work: Path) -> None:
+    assert swarmmind("init", "new").code == 0
+    text = (work / "new" / "task.yaml").read_text()
+    assert yaml.safe_load(text)["schema"] == "swarmmind/v1"
+    assert swarmmind("check", "new/task.yaml").code == 0
+    assert record(swarmmind("run", "new/task.yaml", "--json"))["status"] == "finished"
+    assert swarmmind("init", "new").code == 2
+    assert (work / "new" / "task.yaml").read_text() == text
+
+
+def test_view_makes_the_report_anew(swarmmind: Command, work: Path) -> None:
+    write_task(work)
+    folder = work / record(swarmmind("run", "task.yaml", "--json"))["folder"]
+    (folder / "report.html").unlink()
+    data = record(swarmmind("view", "last", "--json"))
+    assert data == {"report": str(folder / "report.html")}
+    assert "The answer is 5." in (folder / "report.html").read_text()
+
+
+def test_help_names_every_command(swarmmind: Command) -> None:
+    said = swarmmind("--help")
+    assert said.code == 0
+    for name in ("run", "resume", "check", "list", "schema", "init", "view"):
+        assert name in said.out
+        assert swarmmind(name, "--help").code == 0
