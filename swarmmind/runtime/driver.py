@@ -27,6 +27,7 @@ from swarmmind.runtime.world import World
 
 _FRAMES_PER_TURN = 256
 _TIMERS_PER_TURN = 256  # jumps of the virtual clock
+_MAX_TASKS = 4096  # at once; a task costs some 10 KB, an effect that waits to be started a twentieth of it
 _STOPS_PER_FRAME = 3  # times a program may yield on after it was told to stop
 GRACE_SECONDS = 5.0  # after the wall of a time budget, for calls in flight to land
 
@@ -46,6 +47,7 @@ class Driver:
         self._ready: deque[Frame] = deque()
         self._wake = anyio.Event()
         self._tasks = 0
+        self._held: deque[Flight] = deque()
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
         self._open = -1
@@ -98,6 +100,10 @@ class Driver:
                 self._advance(self._ready.popleft())
                 if self._crash is not None:
                     return
+            while self._held and self._tasks < _MAX_TASKS:
+                held = self._held.popleft()
+                if not held.over:
+                    self._start(held)
             self._note_open()
             self.journal.flush()
             while self.journal.behind():
@@ -274,6 +280,8 @@ class Driver:
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self.clock.call_at(self.clock.now() + effect.seconds, lambda: self.finish(flight, None))
+        if self._tasks >= _MAX_TASKS:
+            return self._held.append(flight)
         flight.earlier = self.journal.attempts(flight.key)
         handler = self._handler(effect)
         try:

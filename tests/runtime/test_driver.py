@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
 from swarmmind.effects import (
@@ -373,3 +374,32 @@ def test_equal_seeds_give_equal_journals_and_other_seeds_do_not(tmp_path: Path) 
         play(four_kinds, path, model=latency_by_id(SLOW), seed=seed)
         journals.append(list(content(path)))
     assert journals[0] == journals[1] != journals[2]
+
+
+def test_a_wide_fan_out_starts_a_bounded_number_of_tasks_and_all_of_its_effects(journal: Path) -> None:
+    class Patient:
+        """Answers after others had a turn, and counts how many work at once."""
+
+        stateful = False
+        working = most = 0
+
+        def answer(self, request: Request, call: Any) -> Any:
+            return self._answer()
+
+        async def _answer(self) -> Reply:
+            self.working += 1
+            self.most = max(self.most, self.working)
+            for _ in range(3):
+                await anyio.lowlevel.checkpoint()
+            self.working -= 1
+            return Reply(text="ok", usage=Usage(1))
+
+        async def close(self) -> None: ...
+
+    def program(ctx: Context) -> Program:
+        replies = yield [ask(f"a{i}") for i in range(9000)]
+        return sum(reply.ok for reply in replies)
+
+    model = Patient()
+    assert play(program, journal, model=model, real=True).outcome.value == 9000
+    assert 1000 < model.most <= 4096
