@@ -20,6 +20,7 @@ from swarmmind.effects import (
     Record,
     Reply,
     Sleep,
+    Usage,
 )
 from swarmmind.errors import Diverged, Failed, Stop
 from swarmmind.models.local import ScriptedFunction
