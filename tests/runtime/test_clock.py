@@ -25,8 +25,10 @@ def test_a_timer_in_the_past_does_not_turn_time_back() -> None:
     clock, fired = VirtualClock(), list[float]()
     clock.call_at(9.0, lambda: clock.call_at(1.0, lambda: fired.append(clock.now())))
     clock.fire()
-    clock.fire()
+    if clock.next_at() < math.inf:
+        clock.fire()
     assert fired == [9.0]
+    assert clock.now() == 9.0
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=30))
