@@ -15,7 +15,6 @@ from swarmmind.agents.outputs import Unreadable, read
 from swarmmind.effects import Ask, Choice, Failure, Json, Later, Message, Nested, Outcome, Output, Reply, Usage
 from swarmmind.errors import Spent
 from swarmmind.ports import Model, Request
-from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import characters
 
@@ -64,7 +63,7 @@ class Asker:
             elif isinstance(answer, Reply):
                 reply = answer
             else:
-                return _talk(dialogue, answer, model, flight)
+                return _talk(dialogue, answer, model, flight, delay)
 
     def replayed(self, ask: Ask, flight: Flight, result: Reply) -> None:
         """Let a model that remembers live through an answer that came from the journal."""
@@ -93,7 +92,6 @@ class Asker:
                 messages = (*ask.messages, Message("assistant", reply.text or ""), _again(ask.output, problem))
             if number < len(flight.earlier):
                 reply = flight.earlier[number]
-                flight.frame.purse.charge(Cost.of(reply.usage))
             else:
                 try:
                     reply = _whole((yield _request(ask, messages, flight, number)))
@@ -140,8 +138,10 @@ def _spent(dialogue: Generator[Request, Reply, Reply], spent: Spent) -> Reply:
 
 
 async def _talk(
-    dialogue: Generator[Request, Reply, Reply], answer: Awaitable[Reply], model: Model, flight: Flight
+    dialogue: Generator[Request, Reply, Reply], answer: Awaitable[Reply], model: Model, flight: Flight, delay: float
 ) -> Reply:
+    if delay:
+        await flight.sleep(delay)
     while True:
         try:
             reply = await answer
@@ -155,8 +155,11 @@ async def _talk(
             following: Any = model.answer(request, flight)
         except Spent as spent:
             return _spent(dialogue, spent)
-        answer = following if isinstance(following, Awaitable) else _settled(following)
+        answer = following if isinstance(following, Awaitable) else _settled(following, flight)
 
 
-async def _settled(answer: Reply | Later) -> Reply:
-    return answer.reply if isinstance(answer, Later) else answer
+async def _settled(answer: Reply | Later, flight: Flight) -> Reply:
+    if not isinstance(answer, Later):
+        return answer
+    await flight.sleep(answer.seconds)
+    return answer.reply

@@ -3,10 +3,12 @@
 Purses nest. A child's spending is its parent's too, and a reservation must fit every purse up to the root, so children
 can never together spend what their parent does not have. A reservation that does not fit *beside what is still in
 flight* waits for that to be settled; one that does not fit an otherwise settled purse breaks it: from then on nothing
-is sent for its account.
+is sent for its account. A wall holds for a run, not for a process: see `ledger`.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import anyio
 import msgspec
@@ -35,6 +37,18 @@ class Cost(msgspec.Struct):
 _EPSILON_USD = 1e-12  # sums of floats; far below the price of a token
 
 
+class Book(Protocol):
+    """Who writes down what purses spend."""
+
+    def touch(self, purse: Purse) -> None:
+        """The purse has changed."""
+        ...
+
+    async def written(self) -> None:
+        """Wait until every change so far is durable."""
+        ...
+
+
 class Purse:
     """What may still be spent, with what is reserved for calls in flight.
 
@@ -43,9 +57,25 @@ class Purse:
         spent: settled so far.
         reserved: the worst case of all calls in flight.
         broken: the limit that could not pay, once that happened.
+        book: who writes down what is spent, if anybody does.
+        guarded: whether a reservation must be written down before its call is sent.
+        path: whose it is, for the book.
+        since: when its time began, on the run's clock, earlier sessions counted in.
     """
 
-    __slots__ = ("_changed", "broken", "limits", "parent", "reserved", "spent")
+    __slots__ = (
+        "_changed",
+        "book",
+        "broken",
+        "guarded",
+        "limits",
+        "parent",
+        "path",
+        "reserved",
+        "root",
+        "since",
+        "spent",
+    )
 
     def __init__(self, limits: Limits | None = None, parent: Purse | None = None) -> None:
         self.limits = limits or Limits()
@@ -53,6 +83,11 @@ class Purse:
         self.spent = Cost()
         self.reserved = Cost()
         self.broken: str | None = None
+        self.root: Purse = self if parent is None else parent.root
+        self.book: Book | None = None
+        self.guarded = False
+        self.path = ""
+        self.since = 0.0
         self._changed: anyio.Event | None = None  # the root's, set when any call is settled
 
     def out_of(self) -> str | None:
@@ -70,11 +105,17 @@ class Purse:
         Raises:
             Spent: it can never fit; the purse that lacks it is broken from now on.
         """
+        root = self.root
         while not self.try_reserve(worst):
-            root = self._root()
             if root._changed is None:
                 root._changed = anyio.Event()
             await root._changed.wait()
+        if self.guarded and self.book is not None:
+            try:
+                await self.book.written()
+            except BaseException:
+                self.settle(worst, Cost())
+                raise
 
     def try_reserve(self, worst: Cost) -> bool:
         """Set the worst case of one call aside, here and all the way up.
@@ -115,13 +156,13 @@ class Purse:
         """A call is over: give its reservation back and charge what it cost."""
         self._add_reserved(worst, -1)
         self.charge(cost)
-        root = self._root()
+        root = self.root
         if root._changed is not None:
             root._changed.set()
             root._changed = None
 
     def charge(self, cost: Cost) -> None:
-        """Charge what was spent without a reservation: replies found in a journal, calls lost at a crash."""
+        """Charge what was spent without a reservation."""
         purse: Purse | None = self
         while purse is not None:
             purse.spent.calls += cost.calls
@@ -129,16 +170,12 @@ class Purse:
             purse.spent.usd += cost.usd
             purse = purse.parent
 
-    def _root(self) -> Purse:
-        purse = self
-        while purse.parent is not None:
-            purse = purse.parent
-        return purse
-
     def _add_reserved(self, worst: Cost, sign: int) -> None:
         purse: Purse | None = self
         while purse is not None:
             purse.reserved.calls += sign * worst.calls
             purse.reserved.tokens += sign * worst.tokens
             purse.reserved.usd += sign * worst.usd
+            if purse.book is not None:
+                purse.book.touch(purse)
             purse = purse.parent

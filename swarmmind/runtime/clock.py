@@ -11,8 +11,14 @@ import math
 import time
 from collections.abc import Callable
 from itertools import count
+from typing import Any, TypeAlias
 
 import anyio
+
+Timer: TypeAlias = list[Any]
+"""When it is due, its ticket, and whom it calls: nobody, once it is cancelled."""
+
+_FEW_TIMERS = 64
 
 
 class RealClock:
@@ -21,26 +27,48 @@ class RealClock:
     virtual = False
 
     def __init__(self) -> None:
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[Timer] = []
         self._ticket = count()
+        self._cancelled = 0
 
     def now(self) -> float:
         """Seconds since an arbitrary start; never goes back."""
         return time.monotonic()
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> None:
+    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         """Call back from the driver's loop at or after `when`; equal times fire in the order they were set."""
-        heapq.heappush(self._timers, (when, next(self._ticket), callback))
+        timer: Timer = [when, next(self._ticket), callback]
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def cancel(self, timer: Timer) -> None:
+        """Call nobody; what the callback held is let go at once. A timer that has fired is left alone."""
+        if timer[2] is None:
+            return
+        timer[2] = None
+        self._cancelled += 1
+        if self._cancelled > max(_FEW_TIMERS, len(self._timers) // 2):
+            self._timers = [timer for timer in self._timers if timer[2] is not None]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
 
     def next_at(self) -> float:
         """When the next timer is due; infinity if there is none."""
-        return self._timers[0][0] if self._timers else math.inf
+        timers = self._timers
+        while timers and timers[0][2] is None:
+            heapq.heappop(timers)
+            self._cancelled -= 1
+        return timers[0][0] if timers else math.inf
 
     def fire(self) -> None:
         """Call every timer that is due."""
-        now = self.now()
-        while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
+        self._fire(self.now())
+
+    def _fire(self, now: float) -> None:
+        while self.next_at() <= now and self._timers:
+            timer = heapq.heappop(self._timers)
+            callback, timer[2] = timer[2], None
+            callback()
 
     async def sleep(self, seconds: float) -> None:
         """Let the calling task wait."""
@@ -63,8 +91,7 @@ class VirtualClock(RealClock):
     def fire(self) -> None:
         """Jump to the next timer and call all that are due then."""
         self._now = max(self._now, self.next_at())
-        while self._timers and self._timers[0][0] <= self._now:
-            heapq.heappop(self._timers)[2]()
+        self._fire(self._now)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for simulated time to pass; the driver moves it when every task waits."""

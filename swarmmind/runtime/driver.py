@@ -9,27 +9,30 @@ dry the run goes on where it was.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from inspect import isawaitable
-from typing import Any, NamedTuple, cast
+from math import inf
+from typing import Any
 
 import anyio
 import anyio.lowlevel
 import msgspec
 
-from swarmmind.effects import Ask, Failure, Later, Limits, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
+from swarmmind.effects import Ask, Failure, Later, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
 from swarmmind.errors import Diverged, Failed, Spent, Stop
-from swarmmind.runtime.budget import Cost, Purse
+from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.frame import Flight, Frame, Place
-from swarmmind.runtime.handler import CANCELLED, Handler, is_refused, never_made, refusal, timed_out
+from swarmmind.runtime.handler import CANCELLED, Handler, any_refused, never_made, refusal, timed_out
 from swarmmind.runtime.journal import Found, Timing
+from swarmmind.runtime.ledger import Ledger
+from swarmmind.runtime.walls import Walls
 from swarmmind.runtime.world import World
 
 _FRAMES_PER_TURN = 256
 _TIMERS_PER_TURN = 256  # jumps of the virtual clock
 _MAX_TASKS = 4096  # at once; a task costs some 10 KB, an effect that waits to be started a twentieth of it
 _STOPS_PER_FRAME = 3  # times a program may yield on after it was told to stop
-GRACE_SECONDS = 5.0  # after the wall of a time budget, for calls in flight to land
 
 
 class Driver:
@@ -50,24 +53,22 @@ class Driver:
         self._held: deque[Flight] = deque()
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
-        self._open = -1
-        self._elapsed_before = 0.0 if self.clock.virtual else float(self.journal.meta("elapsed") or 0.0)
-        self._started = 0.0
+        self.ledger = Ledger(self.journal, self.clock, lambda: self._wake.set())
+        self.ledger.open(self.purse)
+        self._walls = Walls(self.clock, self.ledger, partial(self.finish, keep=False))
 
     def elapsed(self) -> float:
         """Seconds that this run has taken on its clock, earlier sessions included."""
-        return self._elapsed_before + self.clock.now() - self._started
+        return self.clock.now() - self.purse.since
 
     async def run(self, program: Callable[[Place], Program], path: str = "run") -> Outcome:
         """Run a program to its end; the journal is durable when this returns."""
-        self._started = self.clock.now()
-        self._charge_lost()
         root = Frame(path, program(Place(path, self.streams)), self.purse, self._finished)
         try:
             async with anyio.create_task_group() as group:
                 self._spawn = group.start_soon
                 try:
-                    self._wall(root, self.purse.limits, self._elapsed_before)
+                    self._walls.watch(root)
                     self._resume(root, None)
                     await self._loop()
                 except Exception as error:  # kept out of the group, so that it arrives in its own clothes
@@ -75,19 +76,13 @@ class Driver:
                 group.cancel_scope.cancel()
         finally:
             self._abandon(root)
-            self.journal.note("open", [0, 0, 0.0])
-            self.journal.note("elapsed", self.elapsed())
+            self.ledger.touch(self.purse)
+            self.ledger.note()
         if self._crash is not None:
             raise self._crash
         await self.journal.synced()
         assert self._outcome is not None
         return self._outcome
-
-    def _charge_lost(self) -> None:
-        """Calls in flight when an earlier session was killed may have been paid for: charge their worst case."""
-        calls, tokens, usd = self.journal.meta("open") or (0, 0, 0.0)
-        if calls:
-            self.purse.charge(Cost(calls, tokens, usd))
 
     def _finished(self, outcome: Outcome) -> None:
         self._outcome = outcome
@@ -104,8 +99,7 @@ class Driver:
                 held = self._held.popleft()
                 if not held.over:
                     self._start(held)
-            self._note_open()
-            self.journal.flush()
+            self._hand_over()
             while self.journal.behind():
                 await self.journal.synced()
             if self._outcome is not None:
@@ -116,18 +110,18 @@ class Driver:
                 await self._idle()
 
     async def _idle(self) -> None:
+        if not self._tasks and self.clock.next_at() == inf:
+            raise RuntimeError("deadlock: every program waits and nothing is in flight")
         if not self.clock.virtual:
             with anyio.CancelScope(deadline=self.clock.next_at()):
                 await self._wake.wait()
             self._wake = anyio.Event()
         elif self._tasks:
             await self._settle()
-        elif self.clock.next_at() == float("inf"):
-            raise RuntimeError("deadlock: every program waits and nothing is in flight")
         else:
             await anyio.lowlevel.checkpoint()
         for _ in range(_TIMERS_PER_TURN):
-            if self._ready or self.clock.next_at() == float("inf"):
+            if self._ready or self.clock.next_at() == inf:
                 break
             self.clock.fire()
             if self._tasks or not self.clock.virtual:
@@ -141,12 +135,10 @@ class Driver:
                 return
         await anyio.wait_all_tasks_blocked()
 
-    def _note_open(self) -> None:
-        reserved = self.purse.reserved
-        if reserved.calls != self._open:
-            self._open = reserved.calls
-            self.journal.note("open", [reserved.calls, reserved.tokens, reserved.usd])
-            self.journal.note("elapsed", self.elapsed())
+    def _hand_over(self) -> None:
+        """Hand the journal what happened, together with what it cost."""
+        self.ledger.note()
+        self.journal.flush()
 
     # --- programs ----------------------------------------------------------------------------------------------------
 
@@ -154,40 +146,47 @@ class Driver:
         frame.queued = False
         if frame.ended or not frame.ready():
             return
+        due = frame.timers.pop("due", None)
+        if due is not None:
+            self.clock.cancel(due)
         results, keys = frame.take()
-        if keys is not None and frame.expected is None:
+        limit = frame.purse.out_of()
+        stop = limit if limit and any_refused(results) else None
+        ending = self.purse.broken and (stop or frame.stops)  # a resume with a larger budget goes another way
+        if keys is not None and frame.expected is None and not ending:
             self.journal.delivery(frame.path, frame.step, keys)
         for flight in frame.stragglers():
             self._cancel(flight)
-            frame.arrived.pop(flight.key, None)
-        self._resume(frame, results)
+        self._resume(frame, results, stop)
 
-    def _resume(self, frame: Frame, results: Any) -> None:
-        limit = frame.purse.out_of()
+    def _resume(self, frame: Frame, results: Any, stop: str | None = None) -> None:
+        """Let a program go on to its next yield; `stop` is the limit that refused some of the results."""
         generator = frame.generator
+        frame.stops += stop is not None
         try:
-            if limit and frame.refused:
-                frame.stops += 1
-                if frame.stops > _STOPS_PER_FRAME:
-                    generator.close()
-                    raise Stop(limit)
-                awaiting = generator.throw(Stop(limit, results or ()))
-            else:
+            if stop is None:
                 awaiting = generator.send(results)
-            self._begin(frame, awaiting)
+            elif frame.stops <= _STOPS_PER_FRAME:
+                awaiting = generator.throw(Stop(stop, results))
+            else:
+                generator.close()
+                raise Stop(stop)
         except StopIteration as end:
-            self._end(frame, Outcome(end.value, stopped=limit if frame.stops else None))
-        except Stop as stop:
-            self._end(frame, Outcome(failure=Failure("budget", str(stop)), stopped=stop.limit))
+            self._end(frame, Outcome(end.value, stopped=frame.purse.out_of() if frame.stops else None))
+        except Stop as stopped:
+            self._end(frame, Outcome(failure=Failure("budget", str(stopped)), stopped=stopped.limit))
         except Failed as failed:
-            self._end(frame, Outcome(failure=Failure("program", str(failed)), stopped=limit if frame.stops else None))
+            limit = frame.purse.out_of() if frame.stops else None
+            self._end(frame, Outcome(failure=Failure("program", str(failed)), stopped=limit))
         except Exception as bug:  # a program's bug ends the run with its own traceback; the journal is kept
             self._crash = bug
+        else:
+            self._begin(frame, awaiting)
 
     def _begin(self, frame: Frame, awaiting: Any) -> None:
         keyed = frame.begin(awaiting)
         if not isinstance(awaiting, (list, tuple)):
-            frame.expected = self.journal.delivered(frame.path, frame.step)
+            frame.expect(self.journal.delivered(frame.path, frame.step), keyed)
         dropped = isinstance(awaiting, Quorum) and awaiting.late == "drop"
         for index, (key, effect) in enumerate(keyed):
             if dropped and frame.expected is not None and key not in frame.expected:
@@ -196,8 +195,11 @@ class Driver:
                     self.meter.end(effect.agent.role, CANCELLED)
                 continue
             self._launch(Flight(self._world, frame, key, effect, index))
+            if self.journal.full():
+                self._hand_over()
         if isinstance(awaiting, Quorum) and awaiting.deadline_seconds is not None and frame.expected is None:
-            self.clock.call_at(self.clock.now() + awaiting.deadline_seconds, _Due(self, frame, frame.step))
+            when = self.clock.now() + awaiting.deadline_seconds
+            frame.timers["due"] = self.clock.call_at(when, lambda: self._due(frame))
         if not frame.queued and frame.ready():
             self._queue(frame)
 
@@ -206,10 +208,10 @@ class Driver:
         self._ready.append(frame)
         self._wake.set()
 
-    def due(self, frame: Frame) -> None:
+    def _due(self, frame: Frame) -> None:
         """The deadline of a frame's quorum has passed."""
         frame.due = True
-        if not frame.queued and not frame.ended:
+        if not frame.queued:
             self._queue(frame)
 
     def _end(self, frame: Frame, outcome: Outcome) -> None:
@@ -222,33 +224,13 @@ class Driver:
         frame.ended = True
         for flight in list(frame.flights.values()):
             self._cancel(flight)
-        frame.generator.close()
-
-    def _wall(self, frame: Frame, limits: Limits, elapsed: float = 0.0) -> None:
-        if limits.seconds is None:
-            return
-        when = self.clock.now() + limits.seconds - elapsed
-
-        def reached() -> None:
-            if not frame.ended:
-                frame.purse.broken = "seconds"
-                self._end_waiting(frame, sleeping_only=True)
-                self.clock.call_at(when + GRACE_SECONDS, lambda: self._end_waiting(frame, sleeping_only=False))
-
-        self.clock.call_at(when, reached)
-
-    def _end_waiting(self, frame: Frame, *, sleeping_only: bool) -> None:
-        """A time budget is over: end what waits, so that every program below hears of it."""
-        if frame.ended:
-            return
-        for flight in list(frame.flights.values()):
-            if flight.child is not None:
-                self._end_waiting(flight.child, sleeping_only=sleeping_only)
-            elif isinstance(flight.effect, Sleep):
-                frame.refused = True
-                self.finish(flight, None, keep=False)
-            elif not sleeping_only:
-                self.finish(flight, refusal(flight.effect, "seconds"), keep=False)
+        for timer in frame.timers.values():
+            self.clock.cancel(timer)
+        frame.let_go()
+        try:
+            frame.generator.close()
+        except Exception as bug:  # it would not end, or has a bug in how it ends
+            self._crash = self._crash or bug
 
     # --- effects -----------------------------------------------------------------------------------------------------
 
@@ -279,7 +261,7 @@ class Driver:
         if limit:
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
-            return self.clock.call_at(self.clock.now() + effect.seconds, lambda: self.finish(flight, None))
+            return self._later(flight, flight.started + effect.seconds, None)
         if self._tasks >= _MAX_TASKS:
             return self._held.append(flight)
         flight.earlier = self.journal.attempts(flight.key)
@@ -310,23 +292,33 @@ class Driver:
         when, reply = flight.started + answer.seconds, answer.reply
         if flight.deadline is not None and flight.deadline < when:
             when, reply = flight.deadline, timed_out(reply)
-        self.clock.call_at(when, lambda: self.finish(flight, reply))
+        self._later(flight, when, reply)
+
+    def _later(self, flight: Flight, when: float, result: Any, *, keep: bool = True) -> None:
+        flight.timer = self.clock.call_at(when, lambda: self.finish(flight, result, keep=keep))
 
     def _nest(self, flight: Flight, nested: Nested, over: Callable[[Outcome], None]) -> None:
-        parent = flight.frame.purse
-        purse = parent if nested.limits is None else Purse(nested.limits, parent)
+        purse = flight.frame.purse
+        own = nested.limits is not None
+        if own:
+            purse = Purse(nested.limits, purse)
+            self.ledger.open(purse, flight.key)
         generator = nested.program(Place(flight.key, self.streams))
-        flight.child = Frame(flight.key, generator, purse, over)
-        if nested.limits is not None:
-            self._wall(flight.child, nested.limits)
-        self._resume(flight.child, None)
+        child = flight.child = Frame(flight.key, generator, purse, over)
+        if own:
+            self._walls.watch(child)
+        self._resume(child, None)
 
     def _answered(self, flight: Flight, handler: Handler, outcome: Outcome) -> None:
         self.finish(flight, handler.read(flight.effect, outcome), keep=False)
 
     async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
         try:
-            with anyio.CancelScope(deadline=flight.deadline or float("inf")) as flight.scope:
+            if flight.over:  # dropped before it began: nothing is sent
+                if isinstance(answer, Coroutine):
+                    answer.close()
+                return None
+            with flight.until_deadline() as flight.scope:
                 try:
                     result = await answer
                 except Spent as spent:
@@ -340,6 +332,8 @@ class Driver:
         finally:
             self._tasks -= 1
             self._wake.set()
+            if not flight.over and self._crash is None:
+                self._crash = RuntimeError(f"{flight.key}: its handler was cancelled, and not by the run")
 
     def _replay(self, flight: Flight, found: Found) -> None:
         effect = flight.effect
@@ -351,12 +345,11 @@ class Driver:
         result = msgspec.json.decode(found.value, type=effect.result)
         if isinstance(effect, Ask):
             self.meter.replayed += 1
-            flight.frame.purse.charge(Cost.of(cast("Reply", result).usage))
         flight.replaying = True
         if not isinstance(effect, Sleep):
             self._handler(effect).replayed(effect, flight, result)
         if self.clock.virtual and found.seconds > 0:  # simulated time passes again, so that what follows is the same
-            self.clock.call_at(flight.started + found.seconds, lambda: self.finish(flight, result, keep=False))
+            self._later(flight, flight.started + found.seconds, result, keep=False)
         else:
             self.finish(flight, result, keep=False)
 
@@ -364,9 +357,11 @@ class Driver:
         """An effect is over: keep its result, count it, and let its program go on if that was all it waited for."""
         if flight.over:
             return
-        flight.over = True
+        self._over(flight)
         if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
+        if isinstance(flight.effect, Ask):
+            self.meter.end(flight.effect.agent.role, result)
         if keep and not never_made(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)
@@ -375,12 +370,6 @@ class Driver:
         if flight.scope is not None:
             flight.scope.cancel()
         frame = flight.frame
-        if isinstance(flight.effect, Ask):
-            self.meter.end(flight.effect.agent.role, result)
-        if is_refused(result) and frame.purse.out_of():
-            frame.refused = True
-        if frame.ended:
-            return
         frame.arrive(flight, result)
         if not frame.queued and frame.ready():
             self._queue(frame)
@@ -390,7 +379,7 @@ class Driver:
             return
         if flight.child is not None:
             self._abandon(flight.child)
-        flight.over = True
+        self._over(flight)
         if isinstance(flight.effect, Ask):
             self.meter.end(flight.effect.agent.role, msgspec.structs.replace(CANCELLED, usage=flight.paid))
         flight.release()
@@ -398,14 +387,7 @@ class Driver:
             flight.scope.cancel()
         flight.frame.flights.pop(flight.key, None)
 
-
-class _Due(NamedTuple):
-    """The deadline timer of one quorum."""
-
-    driver: Driver
-    frame: Frame
-    step: int
-
-    def __call__(self) -> None:
-        if self.frame.step == self.step:
-            self.driver.due(self.frame)
+    def _over(self, flight: Flight) -> None:
+        flight.over, flight.child = True, None
+        if flight.timer is not None:
+            self.clock.cancel(flight.timer)

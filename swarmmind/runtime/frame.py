@@ -10,8 +10,10 @@ from typing import Any
 import anyio
 
 from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Reply, Usage
+from swarmmind.errors import Diverged
 from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Cost, Purse
+from swarmmind.runtime.clock import Timer
 from swarmmind.runtime.world import World
 
 _ABSENT = object()  # a result that is not there; `None` is a result
@@ -41,10 +43,10 @@ class Frame:
         purse: who pays for its effects.
         step: the number of its current yield, from 1.
         flights: its effects that are not over, by key.
-        refused: whether something of the current yield was refused for lack of budget.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
         stops: how often it was told to stop.
+        timers: what it has set on the clock, by what it is for.
     """
 
     __slots__ = (
@@ -61,10 +63,10 @@ class Frame:
         "path",
         "purse",
         "queued",
-        "refused",
         "results",
         "step",
         "stops",
+        "timers",
     )
 
     def __init__(self, path: str, generator: Program, purse: Purse, over: Callable[[Outcome], None]) -> None:
@@ -76,7 +78,8 @@ class Frame:
         self.flights: dict[str, Flight] = {}
         self.arrived: dict[str, Delivery] = {}
         self.expected: list[str] | None = None
-        self.refused = self.due = self.queued = self.ended = False
+        self.timers: dict[str, Timer] = {}
+        self.due = self.queued = self.ended = False
 
     def begin(self, awaiting: Any) -> list[tuple[str, Any]]:
         """Take the next yield; returns its effects with their keys, in the order asked.
@@ -93,12 +96,25 @@ class Frame:
             raise TypeError(f"{self.path}: a program must yield {expected}, got {awaiting!r:.80}")
         self.step += 1
         self.awaiting, self.expected = awaiting, None
-        self.refused = self.due = False
+        self.due = False
         self.missing = 0 if isinstance(awaiting, (AnyOf, Now)) else len(effects)
         self.results = [_ABSENT] * self.missing
         keyed = self._keyed(effects)
         self._keys = [key for key, _ in keyed] if isinstance(awaiting, Quorum) else []
         return keyed
+
+    def expect(self, delivered: list[str] | None, keyed: Sequence[tuple[str, Any]]) -> None:
+        """The journal says what this yield was answered with (`None`: it was not).
+
+        Raises:
+            Diverged: nothing of the kind is asked for now.
+        """
+        self.expected = delivered
+        if delivered:
+            asked = {key for key, _ in keyed}
+            for key in delivered:
+                if key not in asked and key not in self.flights and key not in self.arrived:
+                    raise Diverged(f"{self.path}/{self.step} was answered with {key}, which it does not ask for now")
 
     def _keyed(self, effects: Sequence[Any]) -> list[tuple[str, Any]]:
         head = f"{self.path}/{self.step}/"
@@ -108,8 +124,17 @@ class Frame:
             label = effect.label()
             number = seen.get(label, 0) + 1
             seen[label] = number
-            keyed.append((head + label if number == 1 else f"{head}{label}#{number}", effect))
+            if number > 1:
+                label = f"{label}#{number}"
+                while label in seen:  # somebody is called like that
+                    label += "#"
+                seen[label] = 1
+            keyed.append((head + label, effect))
         return keyed
+
+    def let_go(self) -> None:
+        """It is over: hold no message, reply or effect any longer."""
+        self.awaiting, self.results, self.arrived = (), [], {}
 
     def arrive(self, flight: Flight, result: Any) -> None:
         """An effect of this frame is over."""
@@ -167,6 +192,7 @@ class Flight:
         child: the frame that answers it, if a program does.
         paid: what its requests have cost so far.
         replaying: its result came from the journal and is paid for.
+        timer: what it has set on the clock.
     """
 
     __slots__ = (
@@ -187,6 +213,7 @@ class Flight:
         "scope",
         "started",
         "step",
+        "timer",
     )
 
     def __init__(self, world: World, frame: Frame, key: str, effect: Any, index: int) -> None:
@@ -197,12 +224,24 @@ class Flight:
         self.callbacks: list[Callable[[], None]] = []
         self.scope: anyio.CancelScope | None = None
         self.child: Frame | None = None
+        self.timer: Timer | None = None
         self.over = self.replaying = False
         self.paid = Usage()
         self.queued_seconds = 0.0
         self.started = world.clock.now()
         seconds = getattr(effect, "deadline_seconds", None)
         self.deadline: float | None = None if seconds is None else self.started + seconds
+
+    def until_deadline(self) -> anyio.CancelScope:
+        """A scope that ends at the deadline; on the virtual clock that is no time of the event loop."""
+        deadline, clock = self.deadline, self._world.clock
+        if deadline is None:
+            return anyio.CancelScope()
+        if not clock.virtual:
+            return anyio.CancelScope(deadline=deadline)
+        scope = anyio.CancelScope()
+        self.timer = clock.call_at(deadline, scope.cancel)
+        return scope
 
     def rng(self, name: str = "") -> random.Random:
         """The start of a random stream that belongs to this effect alone."""
@@ -226,7 +265,10 @@ class Flight:
 
     def try_reserve(self, worst: Usage) -> bool:
         """See `ports.Call.try_reserve`."""
-        return self.replaying or self.frame.purse.try_reserve(Cost.of(worst))
+        if self.replaying:
+            return True
+        purse = self.frame.purse
+        return not purse.guarded and purse.try_reserve(Cost.of(worst))
 
     async def reserve(self, worst: Usage) -> None:
         """See `ports.Call.reserve`."""

@@ -31,7 +31,6 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import anyio
-import anyio.from_thread
 import anyio.lowlevel
 import msgspec
 
@@ -60,7 +59,8 @@ _INSERT = {
     " VALUES(?,?,?,?,?,?,?,?,?)",
     "attempts": "INSERT OR REPLACE INTO attempts VALUES(?,?,?)",
     "deliveries": "INSERT OR REPLACE INTO deliveries VALUES(?,?,?)",
-    "records": "INSERT OR IGNORE INTO records(key,name,data) VALUES(?,?,?)",
+    "records": "INSERT INTO records(key,name,data) VALUES(?,?,?)"
+    " ON CONFLICT(key) DO UPDATE SET name=excluded.name, data=excluded.data",
     "meta": "INSERT OR REPLACE INTO meta VALUES(?,?)",
 }
 _MAX_CACHED_DIGESTS = 8192
@@ -129,8 +129,9 @@ class Journal:
         self._callbacks: list[Callable[[], None]] = []
         self._count = 0
         self._queue: SimpleQueue[Any] = SimpleQueue()
-        self._error: BaseException | None = None
-        self._token: Any = None
+        self._error: Exception | None = None
+        self._broken_callback = False
+        self._loop: Any = None
         self._thread: threading.Thread | None = None
 
     # --- reading, while a run is replayed --------------------------------------------------------------------------
@@ -249,8 +250,24 @@ class Journal:
         else:
             rows.append(row)
         self._count += 1
-        if self._count >= _SETTLE_ROWS:
-            self.flush()
+
+    def full(self) -> bool:
+        """Whether so much was collected that it should be handed over in the middle of a turn."""
+        return self._count >= _SETTLE_ROWS
+
+    def check(self) -> None:
+        """Say what went wrong in the writer, if anything did.
+
+        Raises:
+            JournalError: a write failed, or the journal is closed.
+            Exception: an `after_kept` callback has a bug.
+        """
+        error = self._error
+        if error is None:
+            return
+        if self._broken_callback:
+            raise error
+        raise JournalError(f"{self.path}: cannot write: {error}") from error
 
     def flush(self) -> None:
         """Hand what was collected to the writer; returns at once.
@@ -258,8 +275,7 @@ class Journal:
         Raises:
             JournalError: an earlier write failed.
         """
-        if self._error is not None:
-            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
+        self.check()
         if not self._count and not self._callbacks:
             return
         self._queue.put((self._rows, self._callbacks))
@@ -279,27 +295,30 @@ class Journal:
         self.after_kept(done.set)
         self.flush()
         await done.wait()
-        self.flush()
+        self.check()
 
     def start(self) -> None:
         """Start the writer; call it on the event loop that callbacks shall run on."""
-        self._token = anyio.lowlevel.current_token()
+        self._loop = anyio.lowlevel.current_token().native_token
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Write everything, close the file and give it free."""
+        """Write everything, close the file and give it free; callbacks that were still due are called.
+
+        Raises:
+            JournalError: a write failed.
+        """
         if self._thread is not None:
-            self._token = None  # the loop is ours now: callbacks have no one left to tell
-            self._queue.put((self._rows, []))
-            self._rows, self._count = {}, 0
+            self._queue.put((self._rows, self._callbacks))
             self._queue.put(None)
             self._thread.join()
             self._thread = None
+            self._rows, self._callbacks, self._count = {}, [], 0
         self._reader.close()
         self._lock.close()
-        if self._error is not None:
-            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
+        self.check()
+        self._error = ValueError("it is closed")
 
     def _write(self) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None)
@@ -323,18 +342,21 @@ class Journal:
         connection.close()
 
     def _tell(self, callbacks: list[Callable[[], None]]) -> None:
-        token = self._token
-        if not callbacks or token is None:
+        """Have callbacks run on the loop, without waiting for it: it may be waiting for this thread, in `close`."""
+        if not callbacks:
             return
-
-        def run() -> None:
-            for callback in callbacks:
-                callback()
-
         try:
-            anyio.from_thread.run_sync(run, token=token)
-        except (RuntimeError, anyio.RunFinishedError):
+            self._loop.call_soon_threadsafe(self._call, callbacks)
+        except RuntimeError:
             return  # the loop has ended; nobody is waiting
+
+    def _call(self, callbacks: list[Callable[[], None]]) -> None:
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception as bug:  # the others must be called, and the run must hear of it
+                if self._error is None:
+                    self._error, self._broken_callback = bug, True
 
 
 def characters(text: str) -> str:
@@ -343,12 +365,10 @@ def characters(text: str) -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    fresh = not path.exists() or path.stat().st_size == 0
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    if fresh:
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:  # also if killed while it was made
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(_SCHEMA)
-        connection.execute("INSERT INTO meta VALUES('version', ?)", (VERSION,))
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta VALUES('version', '{VERSION}'); COMMIT;")
     else:
         row = connection.execute("SELECT value FROM meta WHERE name='version'").fetchone()
         if row is None or row[0] != VERSION:

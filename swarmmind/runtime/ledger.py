@@ -1,0 +1,70 @@
+"""A wall holds for a run, not for a process: what each purse has spent is journaled, what is reserved included.
+
+A purse with a limit has a reservation written down before its call is sent, so a kill -9 at any moment leaves every
+call that may have been paid for charged, at worst. A resumed run begins with what is written down, and charges nothing
+for replies that it finds in the journal; calls that were dropped, or failed on the way to a reply, stay charged too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+
+from swarmmind.runtime.budget import Cost, Purse
+from swarmmind.runtime.clock import Clock
+from swarmmind.runtime.journal import Journal
+
+
+class Ledger:
+    """Keeps the purses of one run in its journal (satisfies `budget.Book`).
+
+    Args:
+        journal: where they are kept.
+        clock: the run's.
+        wake: has `note` called soon.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, wake: Callable[[], None]) -> None:
+        self._journal, self._clock, self._wake = journal, clock, wake
+        self._touched: dict[Purse, None] = {}
+        self._writing: anyio.Event | None = None
+
+    def open(self, purse: Purse, path: str = "") -> None:
+        """Take in the purse of the program at `path`: what earlier sessions spent of it is spent."""
+        calls, tokens, usd, seconds = self._journal.meta(f"spent {path}") or (0, 0, 0.0, 0.0)
+        purse.book, purse.path, purse.spent = self, path, Cost(calls, tokens, usd)
+        virtual, limits, parent = self._clock.virtual, purse.limits, purse.parent
+        purse.since = self._clock.now() - (0.0 if virtual else seconds)  # simulated time passes again in a replay
+        walled = limits.calls is not None or limits.tokens is not None or limits.usd is not None
+        purse.guarded = not virtual and (walled or (parent is not None and parent.guarded))
+
+    def touch(self, purse: Purse) -> None:
+        """The purse has changed; it is written down by the next `note`."""
+        self._touched[purse] = None
+
+    def note(self) -> None:
+        """Hand what has changed to the journal."""
+        now = self._clock.now()
+        for purse in self._touched:
+            spent, reserved = purse.spent, purse.reserved
+            calls, tokens = spent.calls + reserved.calls, spent.tokens + reserved.tokens
+            row = [calls, tokens, spent.usd + reserved.usd, now - purse.since]
+            self._journal.note(f"spent {purse.path}", row)
+        self._touched.clear()
+        if self._writing is not None:
+            self._journal.after_kept(self._writing.set)
+            self._writing = None
+
+    async def written(self) -> None:
+        """Wait until every change so far is durable; those who wait together are written down together.
+
+        Raises:
+            JournalError: it cannot be.
+        """
+        writing = self._writing
+        if writing is None:
+            writing = self._writing = anyio.Event()
+            self._wake()
+        await writing.wait()
+        self._journal.check()
