@@ -29,12 +29,11 @@ def commands(kind: str) -> list[str]:
     return [line[2:] for block in blocks(kind) for line in block.splitlines() if line.startswith("$ ")]
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
     """A folder with the examples, in which one command finds what the one before it left."""
-    folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("runs"))
-    return folder
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("runs"))
+    return tmp_path
 
 
 def execute(folder: Path, command: str, **env: str) -> None:
@@ -59,8 +58,7 @@ def test_commands_that_need_a_server(desk: Path) -> None:
     assert len(found) >= 2
     (desk / "my-server").mkdir()
     with endpoint(desk / "my-server") as server:
-        if not (desk / "my-swarm").exists():
-            execute(desk, "swarmmind init my-swarm")
+        execute(desk, "swarmmind init my-swarm")
         for command in found:
             execute(desk, command, VLLM_BASE_URL=server.base_url)
 
