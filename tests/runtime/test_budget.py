@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 import pytest
@@ -12,6 +12,12 @@ from swarmmind.errors import Spent
 from swarmmind.runtime.budget import Cost, Purse
 
 NOTHING = Cost()
+
+
+async def in_time(main: Callable[[], Awaitable[None]]) -> None:
+    """Somebody who waits for ever is an error, not a hang."""
+    with anyio.fail_after(5):
+        await main()
 
 
 def within(purse: Purse) -> bool:
@@ -125,7 +131,7 @@ def test_who_waits_is_woken_when_something_is_settled_anywhere() -> None:
             children[0].settle(Cost(1, 90), Cost(1, 10))
         assert sorted(order) == ["fits later", "never fits: tokens"]
 
-    anyio.run(main)
+    anyio.run(in_time, main)
 
 
 def test_whoever_waits_hears_that_the_purse_was_broken_meanwhile() -> None:
@@ -146,7 +152,7 @@ def test_whoever_waits_hears_that_the_purse_was_broken_meanwhile() -> None:
             await anyio.wait_all_tasks_blocked()
             purse.settle(Cost(2), Cost(2))
 
-    anyio.run(main)
+    anyio.run(in_time, main)
     assert heard == ["calls"] * 3
     assert purse.reserved == NOTHING
 
@@ -220,11 +226,10 @@ def test_all_that_wait_end_with_a_place_or_a_refusal(calls: int, wants: list[int
         over += 1
 
     async def main() -> None:
-        with anyio.fail_after(5):
-            async with anyio.create_task_group() as group:
-                for tokens in wants:
-                    group.start_soon(work, tokens)
+        async with anyio.create_task_group() as group:
+            for tokens in wants:
+                group.start_soon(work, tokens)
 
-    anyio.run(main)
+    anyio.run(in_time, main)
     assert over == len(wants)
     assert purse.reserved == NOTHING
