@@ -71,11 +71,12 @@ def _document(output: Json, text: str) -> Any:
 
 
 def _candidates(text: str) -> Iterator[str]:
-    """The whole text, then what stands in its first fence."""
+    """The whole text; what stands between its first fence and its last; and between its first two."""
     yield text.strip()
     parts = text.split("```", 2)
     if len(parts) == 3:
-        yield re.sub(r"^\w{1,20}\s", "", parts[1]).strip()
+        for fenced in ("```".join(parts[1:]).rpartition("```")[0], parts[1]):
+            yield re.sub(r"^\w{1,20}\s", "", fenced).strip()
 
 
 def _fitting(output: Json, document: Any) -> Any:

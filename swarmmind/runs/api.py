@@ -47,7 +47,7 @@ async def run(
     """
     env = os.environ if env is None else env
     if isinstance(task, Mapping):
-        loaded = load_task_data(task, Path.cwd(), allow_code=allow_code)
+        loaded = load_task_data(task, Path.cwd(), overrides=overrides, allow_code=allow_code)
     else:
         loaded = load_task(task, overrides=overrides, env=env, allow_code=allow_code)
     plan = make_plan(loaded, inputs, allow_code=allow_code)

@@ -119,7 +119,8 @@ def _items(loaded: LoadedTask, inputs: Mapping[str, Any], environment: Environme
         hint = near(unknown[0], list(task.inputs)) if task.inputs else "; the task declares no 'inputs'"
         raise UserError(f"input {unknown[0]!r} is not declared by the task{hint}")
     if isinstance(task.problem, DatasetProblem):
-        return read_items(task.problem, loaded.folder)
+        scored = task.score is not None and task.score.use in SCORERS  # somebody's own may do without targets
+        return read_items(task.problem, loaded.folder, scored=scored)
     if environment is not None:
         return []
     text = str(task.problem)

@@ -21,11 +21,11 @@ class Item(NamedTuple):
     target: Any = None
 
 
-def read_items(problem: DatasetProblem, folder: Path) -> list[Item]:
-    """The problems of a data set.
+def read_items(problem: DatasetProblem, folder: Path, *, scored: bool = False) -> list[Item]:
+    """The problems of a data set; `scored`: each needs a target.
 
     Raises:
-        SpecError: a line is not a JSON object, or lacks the problem's column; with its place.
+        SpecError: a line is not a JSON object, or lacks its problem or a needed target; with its place.
     """
     path = folder / problem.dataset
     items: list[Item] = []
@@ -34,24 +34,26 @@ def read_items(problem: DatasetProblem, folder: Path) -> list[Item]:
             if problem.limit is not None and len(items) >= problem.limit:
                 break
             if line.strip():
-                items.append(_item(line, problem, problem.dataset, number))
+                items.append(_item(line, problem, number, scored))
     if not items:
         raise SpecError("the data set is empty", file=problem.dataset, line=1, column=1)
     return items
 
 
-def _item(line: str, problem: DatasetProblem, file: str, number: int) -> Item:
+def _item(line: str, problem: DatasetProblem, number: int, scored: bool) -> Item:
+    file = problem.dataset
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SpecError(f"not JSON: {error}", file=file, line=number, column=1) from None
-    column = problem.fields.problem
-    if not isinstance(row, dict) or column not in row:
-        found = f"columns {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
-        message = f"must be an object with a column {column!r} (see problem.fields), got {found:.120}"
-        raise SpecError(message, file=file, line=number, column=1)
-    text = row[column]
-    return Item(text if isinstance(text, str) else json.dumps(text), row.get(problem.fields.target))
+    fields = problem.fields
+    for column in (fields.problem, fields.target) if scored else (fields.problem,):
+        if not isinstance(row, dict) or row.get(column) is None:
+            found = f"columns {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
+            message = f"must be an object with a column {column!r} (see problem.fields), got {found:.120}"
+            raise SpecError(message, file=file, line=number, column=1)
+    text = row[fields.problem]
+    return Item(text if isinstance(text, str) else json.dumps(text), row.get(fields.target))
 
 
 def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:

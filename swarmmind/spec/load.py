@@ -141,15 +141,22 @@ def load_task(
 
 
 def load_task_data(
-    data: Mapping[str, Any], folder: Path, *, allow_code: bool = False, box: Path | None = None
+    data: Mapping[str, Any],
+    folder: Path,
+    *,
+    overrides: Sequence[str] = (),
+    allow_code: bool = False,
+    box: Path | None = None,
 ) -> LoadedTask:
-    """The same for a task given as plain data; `${NAME}` in it is left as it is.
+    """The same for a task given as plain data; `${NAME}` in it, and in overrides, is left as it is.
 
     Raises:
         SpecError: something is wrong, or the data holds more than `None`, bools, numbers, text, lists and mappings.
     """
     source = Source("task")
     source.data = _plain(data, source, ())
+    for text in overrides:
+        override(source, text)
     return _load(source, folder, None, allow_code, box)
 
 

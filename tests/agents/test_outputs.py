@@ -92,6 +92,7 @@ def test_every_option_said_verbatim_is_read_as_itself(options: list[str]) -> Non
         '```\n{"n": 3}\n```',
         '```JSON\n{"n": 3}```',
         'Here it is:\n```json\n{"n": 3}\n```\nDoes that help?',
+        'Here it is:\n```json\n{"n": 3}\n```\nAnd how:\n```python\nprint(3)\n```',
     ],
 )
 def test_a_document_is_read_bare_or_from_its_fence(text: str) -> None:

@@ -69,6 +69,14 @@ def test_overrides_change_the_task_and_inputs_fill_the_problem(work: Path) -> No
     assert b"What is 1 + 40?" in journal
 
 
+def test_overrides_change_a_task_given_as_data_too(work: Path) -> None:
+    data = task()
+    result = swarmmind.run_sync(data, overrides=["seed=9", "swarm.agents.solver=1", "swarm.topology=solo"], env={})
+    assert (result.seed, result.usage.calls, data) == (9, 1, task())
+    with pytest.raises(UserError, match="sed"):
+        swarmmind.run_sync(data, overrides=["sed=9"], env={})
+
+
 def test_an_input_that_is_not_declared_is_refused_before_anything_is_made(work: Path) -> None:
     with pytest.raises(UserError, match=r"input 'c' is not declared by the task"):
         swarmmind.run_sync(task(problem="{{ a }}?", inputs={"a": 1}), inputs={"c": 1}, env={})
@@ -126,6 +134,9 @@ def test_a_data_set_is_scored_by_the_mean_of_its_items(work: Path) -> None:
     [
         (['{"problem": "a", "target": "1"}', "{nonsense"], "sums.jsonl:2:1: not JSON"),
         (['{"problem": "a", "target": "1"}', "", "[1]"], "sums.jsonl:3:1: must be an object with a column 'problem'"),
+        (['{"problem": "a"}'], "sums.jsonl:1:1: must be an object with a column 'target'"),
+        (['{"problem": "a", "target": null}'], "sums.jsonl:1:1: must be an object with a column 'target'"),
+        (["[" * 100_000], "sums.jsonl:1:1: not JSON"),
         (['{"question": "a"}'], "sums.jsonl:1:1: must be an object with a column 'problem' .*got columns 'question'"),
         (["", "  "], "sums.jsonl:1:1: the data set is empty"),
     ],
