@@ -154,6 +154,4 @@ JSON = st.recursive(
 @given(JSON)
 def test_every_document_comes_back(document: Any) -> None:
     assert read(ANYTHING, json.dumps(document)) == document
-    assert read(ANYTHING, f"Well.\n```json\n{json.dumps(document, indent=1)}\n```") == document or "```" in str(
-        document
-    )
+    assert read(ANYTHING, f"Well.\n```json\n{json.dumps(document, indent=1)}\n```") == document

@@ -110,3 +110,4 @@ async def test_ctrl_c_stops_at_once_and_the_command_it_prints_finishes_the_run(w
         data = json.loads(done.stdout)
         assert (data["status"], data["score"], data["usage"]["calls"]) == ("finished", 1.0, 12)
         assert server.received == received + 12 - kept  # what was answered and kept is not asked again
+        assert data["charged"]["calls"] == server.received  # what was in flight at Ctrl-C may be on the bill
