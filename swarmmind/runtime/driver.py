@@ -23,7 +23,7 @@ from swarmmind.effects import Ask, Failure, Later, Nested, Outcome, Program, Quo
 from swarmmind.errors import Diverged, Failed, Spent, Stop
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.frame import Flight, Frame, Place
-from swarmmind.runtime.handler import CANCELLED, Handler, any_refused, never_made, refusal, timed_out
+from swarmmind.runtime.handler import CANCELLED, Handler, is_refused, never_made, refusal, timed_out
 from swarmmind.runtime.journal import Found, Timing
 from swarmmind.runtime.ledger import Ledger
 from swarmmind.runtime.walls import Walls
@@ -51,6 +51,7 @@ class Driver:
         self._wake = anyio.Event()
         self._tasks = 0
         self._held: deque[Flight] = deque()
+        self._replayed = 0  # results and deliveries that came from the journal
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
         self.ledger = Ledger(self.journal, self.clock, lambda: self._wake.set())
@@ -91,14 +92,13 @@ class Driver:
 
     async def _loop(self) -> None:
         while self._outcome is None and self._crash is None:
+            replayed = self._replayed
             for _ in range(min(len(self._ready), _FRAMES_PER_TURN)):
                 self._advance(self._ready.popleft())
                 if self._crash is not None:
                     return
-            while self._held and self._tasks < _MAX_TASKS:
-                held = self._held.popleft()
-                if not held.over:
-                    self._start(held)
+            if not self._ready or replayed == self._replayed:  # what can be replayed is
+                self._start_held()
             self._hand_over()
             while self.journal.behind():
                 await self.journal.synced()
@@ -108,6 +108,12 @@ class Driver:
                 await anyio.lowlevel.checkpoint()
             else:
                 await self._idle()
+
+    def _start_held(self) -> None:
+        while self._held and self._tasks < _MAX_TASKS:
+            held = self._held.popleft()
+            if not held.over:
+                self._start(held, again=True)
 
     async def _idle(self) -> None:
         if not self._tasks and self.clock.next_at() == inf:
@@ -149,9 +155,10 @@ class Driver:
         due = frame.timers.pop("due", None)
         if due is not None:
             self.clock.cancel(due)
+        self._replayed += frame.expected is not None
         results, keys = frame.take()
         limit = frame.purse.out_of()
-        stop = limit if limit and any_refused(results) else None
+        stop = limit if limit and frame.was_refused(keys) else None
         ending = self.purse.broken and (stop or frame.stops)  # a resume with a larger budget goes another way
         if keys is not None and frame.expected is None and not ending:
             self.journal.delivery(frame.path, frame.step, keys)
@@ -255,14 +262,15 @@ class Driver:
             else:
                 self._replay(flight, found)
 
-    def _start(self, flight: Flight) -> None:
+    def _start(self, flight: Flight, *, again: bool = False) -> None:
         effect = flight.effect
         limit = flight.frame.purse.out_of()
         if limit:
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self._later(flight, flight.started + effect.seconds, None)
-        if self._tasks >= _MAX_TASKS:
+        replaying = self.journal.unread and not self.clock.virtual  # it may turn out that nobody waits for it
+        if not again and (replaying or self._tasks >= _MAX_TASKS):
             return self._held.append(flight)
         flight.earlier = self.journal.attempts(flight.key)
         handler = self._handler(effect)
@@ -346,6 +354,7 @@ class Driver:
         if isinstance(effect, Ask):
             self.meter.replayed += 1
         flight.replaying = True
+        self._replayed += 1
         if not isinstance(effect, Sleep):
             self._handler(effect).replayed(effect, flight, result)
         if self.clock.virtual and found.seconds > 0:  # simulated time passes again, so that what follows is the same
@@ -357,6 +366,9 @@ class Driver:
         """An effect is over: keep its result, count it, and let its program go on if that was all it waited for."""
         if flight.over:
             return
+        frame, child = flight.frame, flight.child
+        if is_refused(result) and not (child and child.purse is not frame.purse and child.purse.broken):
+            frame.refused.add(flight.key)  # not what a program's own purse, which its parent does not share, ended
         self._over(flight)
         if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
@@ -369,7 +381,6 @@ class Driver:
             flight.release()
         if flight.scope is not None:
             flight.scope.cancel()
-        frame = flight.frame
         frame.arrive(flight, result)
         if not frame.queued and frame.ready():
             self._queue(frame)

@@ -45,6 +45,7 @@ class Frame:
         flights: its effects that are not over, by key.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
+        refused: what its own purse, or one further up, refused, by key.
         stops: how often it was told to stop.
         timers: what it has set on the clock, by what it is for.
     """
@@ -63,6 +64,7 @@ class Frame:
         "path",
         "purse",
         "queued",
+        "refused",
         "results",
         "step",
         "stops",
@@ -79,6 +81,7 @@ class Frame:
         self.arrived: dict[str, Delivery] = {}
         self.expected: list[str] | None = None
         self.timers: dict[str, Timer] = {}
+        self.refused: set[str] = set()
         self.due = self.queued = self.ended = False
 
     def begin(self, awaiting: Any) -> list[tuple[str, Any]]:
@@ -171,6 +174,13 @@ class Frame:
             keys = [key for key, result in zip(self._keys, results, strict=True) if result is not _ABSENT]
             return [None if result is _ABSENT else result for result in results], keys
         return results, None
+
+    def was_refused(self, keys: list[str] | None) -> bool:
+        """Whether something of the answer to the current yield was refused; `keys` are those that `take` told."""
+        if keys is not None:
+            return not self.refused.isdisjoint(keys)
+        head = f"{self.path}/{self.step}/"
+        return any(key.startswith(head) for key in self.refused)
 
     def stragglers(self) -> list[Flight]:
         """The flights of the current yield that are not over, if it is a quorum that drops them."""

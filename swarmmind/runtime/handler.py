@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
-from swarmmind.effects import Ask, Delivery, Failure, Outcome, Reply
+from swarmmind.effects import Ask, Failure, Outcome, Reply
 from swarmmind.runtime.frame import Flight
 
 CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
@@ -42,12 +41,8 @@ def refusal(effect: Any, limit: str) -> Any:
     return Reply(failure=failure) if isinstance(effect, Ask) else Outcome(failure=failure, stopped=limit)
 
 
-def any_refused(results: Sequence[Any]) -> bool:
-    """Whether what a yield is answered with holds something that a budget ended."""
-    return any(_is_refused(each.result if isinstance(each, Delivery) else each) for each in results)
-
-
-def _is_refused(result: Any) -> bool:
+def is_refused(result: Any) -> bool:
+    """Whether a result says that a budget ended it."""
     if isinstance(result, Reply):
         return result.failure is not None and result.failure.kind == "budget"
     return isinstance(result, Outcome) and result.stopped is not None

@@ -32,15 +32,19 @@ class Ledger:
 
     def open(self, purse: Purse, path: str = "") -> None:
         """Take in the purse of the program at `path`: what earlier sessions spent of it is spent."""
-        calls, tokens, usd, seconds = self._journal.meta(f"spent {path}") or (0, 0, 0.0, 0.0)
+        calls, tokens, usd, seconds, broken = self._journal.meta(f"spent {path}") or (0, 0, 0.0, 0.0, None)
         purse.book, purse.path, purse.spent = self, path, Cost(calls, tokens, usd)
         virtual, limits, parent = self._clock.virtual, purse.limits, purse.parent
+        if parent is not None and broken and getattr(limits, broken[0]) == broken[1]:
+            purse.broken = broken[0]  # a program that was stopped there is stopped there again
         purse.since = self._clock.now() - (0.0 if virtual else seconds)  # simulated time passes again in a replay
         walled = limits.calls is not None or limits.tokens is not None or limits.usd is not None
         purse.guarded = not virtual and (walled or (parent is not None and parent.guarded))
 
     def touch(self, purse: Purse) -> None:
         """The purse has changed; it is written down by the next `note`."""
+        if not self._touched and not self._clock.virtual:
+            self._wake()
         self._touched[purse] = None
 
     def note(self) -> None:
@@ -49,7 +53,8 @@ class Ledger:
         for purse in self._touched:
             spent, reserved = purse.spent, purse.reserved
             calls, tokens = spent.calls + reserved.calls, spent.tokens + reserved.tokens
-            row = [calls, tokens, spent.usd + reserved.usd, now - purse.since]
+            broken = purse.broken and [purse.broken, getattr(purse.limits, purse.broken)]
+            row = [calls, tokens, spent.usd + reserved.usd, now - purse.since, broken]
             self._journal.note(f"spent {purse.path}", row)
         self._touched.clear()
         if self._writing is not None:
@@ -65,6 +70,5 @@ class Ledger:
         writing = self._writing
         if writing is None:
             writing = self._writing = anyio.Event()
-            self._wake()
         await writing.wait()
         self._journal.check()
