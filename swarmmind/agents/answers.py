@@ -26,6 +26,7 @@ _NUMBER = re.compile(
     r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|(?<![\d.])\.\d+)"
 )
 _RAISED = re.compile("[²³¹\u2070-\u209f]")  # the 2 of `25 m²` is no number of its own
+_AROUND = "\"'`* \u201c\u201d\u2018\u2019\u00ab\u00bb"  # quotes of all kinds, and emphasis
 _MAX_WRITTEN_OUT_DIGITS = 40
 
 
@@ -38,7 +39,7 @@ def final_text(output: Any) -> str | None:
         return None
     text, _ = _marked(str(output))
     words = " ".join(unicodedata.normalize("NFKC", text).split())
-    return words.strip("\"'`* ").rstrip(".").strip("\"'`* ").casefold() or None
+    return words.strip(_AROUND).rstrip(".").strip(_AROUND).casefold() or None
 
 
 def final_number(output: Any) -> Decimal | None:

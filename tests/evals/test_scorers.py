@@ -19,7 +19,7 @@ ANYTHING = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.int
     [
         ("ANSWER: Paris", "Paris", 1.0),
         ("paris.", "Paris", 1.0),
-        ("I think.\nANSWER: \u201cParis\u201d", "Paris", 0.0),
+        ("I think.\nANSWER: \u201cParis.\u201d", "Paris", 1.0),
         ("ANSWER: 60%", "60", 0.0),
         ("ANSWER: 115", 115, 1.0),
         ("ANSWER: Lyon", "Paris", 0.0),
