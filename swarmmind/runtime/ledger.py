@@ -1,7 +1,7 @@
 """A wall holds for a run, not for a process: what each purse has spent is journaled, what is reserved included.
 
-A purse with a limit has a reservation written down before its call is sent, so a kill -9 at any moment leaves every
-call that may have been paid for charged, at worst. A resumed run begins with what is written down, and charges nothing
+A reservation is written down before its call is sent, so a kill -9 at any moment leaves every call that may have been
+paid for charged, at worst. A resumed run begins with what is written down, and charges nothing
 for replies that it finds in the journal; calls that were dropped, or failed on the way to a reply, stay charged too.
 """
 
@@ -38,13 +38,10 @@ class Ledger:
         if parent is not None and broken and getattr(limits, broken[0]) == broken[1]:
             purse.broken = broken[0]  # a program that was stopped there is stopped there again
         purse.since = self._clock.now() - (0.0 if virtual else seconds)  # simulated time passes again in a replay
-        walled = limits.calls is not None or limits.tokens is not None or limits.usd is not None
-        purse.guarded = not virtual and (walled or (parent is not None and parent.guarded))
+        purse.guarded = not virtual  # there nothing leaves this process
 
     def touch(self, purse: Purse) -> None:
         """The purse has changed; it is written down by the next `note`."""
-        if not self._touched and not self._clock.virtual:
-            self._wake()
         self._touched[purse] = None
 
     def note(self) -> None:
@@ -70,5 +67,6 @@ class Ledger:
         writing = self._writing
         if writing is None:
             writing = self._writing = anyio.Event()
+            self._wake()
         await writing.wait()
         self._journal.check()
