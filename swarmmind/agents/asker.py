@@ -18,8 +18,9 @@ from swarmmind.ports import Model, Request
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import characters
 
-Society = Callable[[Ask], Nested]
-"""A whole swarm that stands where an agent stands: from an ask to the program that answers it."""
+Society = Callable[[Ask, str], Nested]
+"""A whole swarm that stands where an agent stands: from an ask, and the path of the program it takes part in, to the
+program that answers it. What it remembers belongs to that agent in that program."""
 
 
 class Asker:
@@ -44,7 +45,7 @@ class Asker:
         name = ask.agent.model
         society = self._societies.get(name)
         if society is not None:
-            return society(ask)
+            return society(ask, flight.frame.path)
         model = self._models[name]
         dialogue = self._dialogue(ask, flight)
         delay = 0.0

@@ -95,12 +95,13 @@ class Source:
         self._attempted: set[str] | None = None
         self.result: dict[str, Any] = _json_object(folder / "result.json")
         self.task = _text(folder / "task.yaml")
+        self.db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         try:
-            self.db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
             self.db.text_factory = _lenient
             self.db.execute("BEGIN")
             self.db.execute("SELECT count(*) FROM meta").fetchone()
         except sqlite3.Error as error:
+            self.db.close()
             raise RunError(f"{path}: not a readable journal ({error})") from error
 
     def close(self) -> None:

@@ -79,16 +79,16 @@ def make_societies(loaded: LoadedTask, streams: Streams, *, allow_code: bool = F
 
 
 class _StandIn:
-    """Answers for the agents of a group: each has a team, with a memory, of its own."""
+    """Answers for the agents of a group: each has a team, with a memory, of its own in each program."""
 
     def __init__(self, make: Callable[[str], Team]) -> None:
         self._make = make
-        self._teams: dict[str, Team] = {}
+        self._teams: dict[tuple[str, str], Team] = {}
 
-    def __call__(self, ask: Ask) -> Nested:
-        team = self._teams.get(ask.agent.id)
+    def __call__(self, ask: Ask, path: str) -> Nested:
+        team = self._teams.get((path, ask.agent.id))
         if team is None:
-            team = self._teams[ask.agent.id] = self._make(f"{ask.agent.id}.")
+            team = self._teams[path, ask.agent.id] = self._make(f"{ask.agent.id}.")
         text = "\n\n".join(message.content for message in ask.messages)
         society = team.society(Question(text, ask.output))
 

@@ -366,6 +366,15 @@ def characters(text: str) -> str:
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:  # also if killed while it was made
         connection.execute("PRAGMA journal_mode=WAL")
         connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta VALUES('version', '{VERSION}'); COMMIT;")
@@ -374,7 +383,6 @@ def _open(path: Path) -> sqlite3.Connection:
         if row is None or row[0] != VERSION:
             raise RunError(f"schema version {row and row[0]!r}, this program reads {VERSION!r}")
     connection.execute("PRAGMA synchronous=NORMAL")
-    return connection
 
 
 def _commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:

@@ -76,10 +76,15 @@ def _latest(before: Sequence[Reply], results: Sequence[Any]) -> Sequence[Reply]:
 
 def _revision(agents: Sequence[Agent], answers: Sequence[Reply], at: int) -> Message:
     others = [
-        f"<answer from={agents[i].id!r}>\n{reply.text}\n</answer>"
+        f"<answer from={agents[i].id!r}>\n{_quoted(reply.text or '')}\n</answer>"
         for i, reply in enumerate(answers)
         if i != at and reply.ok
     ]
     if not others:
         return Message("user", _ALONE)
     return Message("user", "These are the answers of the others:\n\n" + "\n\n".join(others) + "\n\n" + _ADVICE)
+
+
+def _quoted(text: str) -> str:
+    """What an agent said cannot close the tag that says whose words these are."""
+    return text.replace("</answer", "<\\/answer").replace("<answer", "<\\answer")

@@ -106,6 +106,7 @@ import anyio
 async def main():
     for at in range(300):
         assert (await LooseCall().ask(model, request(f"question {at}"))).text == f"question {at}"
+    await model.close()
 anyio.run(main)
 """
 

@@ -10,6 +10,7 @@ import pytest
 import swarmmind
 from swarmmind import Result
 from swarmmind.errors import SpecError, UserError
+from swarmmind.runtime.journal import content
 from swarmmind.testing import FakeEndpoint
 
 from .projects import SUMS, asked, stored, task, write_sums, write_task
@@ -295,3 +296,19 @@ def test_the_key_is_in_no_file_of_a_run_not_even_when_the_server_echoes_it(sent:
     files = [file for file in work.rglob("*") if file.is_file()]
     assert len(files) >= 4
     assert not [file.name for file in files if sent.encode() in file.read_bytes()]
+
+
+def test_inner_swarms_of_one_problem_do_not_remember_another(tmp_path: Path) -> None:
+    (tmp_path / "sums.jsonl").write_text('{"problem": "1 + 1", "target": 2}\n{"problem": "2 + 3", "target": 5}\n')
+    (tmp_path / "task.yaml").write_text(
+        "problem: {dataset: sums.jsonl}\nmodel: scripted\nscore: {use: number}\n"
+        "swarm:\n  agents: [{card: worker, swarm: {agents: {worker: 2}, topology: debate, memory: window}}]\n"
+        "  topology: solo\n"
+    )
+    result = swarmmind.run_sync(tmp_path / "task.yaml", runs=tmp_path / "runs", env={})
+    prompts = {row[1]: row[5] for row in content(result.path / "journal.sqlite") if row[0] == "result"}
+    first = [prompt for key, prompt in prompts.items() if "/item-0/" in key]
+    other = [prompt for key, prompt in prompts.items() if "/item-1/" in key]
+    assert len(first) == len(other) == 6
+    assert all("1 + 1" in prompt and "2 + 3" not in prompt for prompt in first)
+    assert all("2 + 3" in prompt and "1 + 1" not in prompt for prompt in other)
