@@ -9,7 +9,7 @@ dry the run goes on where it was.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from inspect import isawaitable
 from math import inf
@@ -322,11 +322,9 @@ class Driver:
 
     async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
         try:
-            if flight.over:  # dropped before it began: nothing is sent
-                if isinstance(answer, Coroutine):
-                    answer.close()
-                return None
             with flight.until_deadline() as flight.scope:
+                if flight.over:  # dropped before it began
+                    flight.scope.cancel()
                 try:
                     result = await answer
                 except Spent as spent:

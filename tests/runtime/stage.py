@@ -52,8 +52,13 @@ def play(
     seed: int = 7,
     real: bool = False,
     societies: Mapping[str, Any] | None = None,
+    cut_after_seconds: float | None = None,
 ) -> Played:
-    """Run a program to its end against one model; `asked` lists the agents that the model really answered."""
+    """Run a program to its end against one model; `asked` lists the agents that the model really answered.
+
+    Raises:
+        TimeoutError: it was cut off from outside after `cut_after_seconds`.
+    """
     asked: list[str] = []
     inner = model or ScriptedFunction(echo)
 
@@ -75,7 +80,8 @@ def play(
             clock = RealClock() if real else VirtualClock()
             asker = Asker({"m": Counted()}, societies)
             driver = Driver(World(record, clock, Streams(seed), purse, meter), {Ask: asker})
-            outcome = await driver.run(program)
+            with anyio.fail_after(cut_after_seconds):
+                outcome = await driver.run(program)
             return Played(outcome, meter, purse, clock.now(), asked)
         finally:
             record.close()
