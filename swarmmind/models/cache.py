@@ -44,10 +44,7 @@ class Cached:
         self._identity = blake2b(identity.encode(), digest_size=16)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=OFF")  # losing the last answers to a power cut costs asking again
-            self._db.execute(_SCHEMA)
+            self._db = _open(path)
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"{path}: not usable as a cache of answers ({error}); delete it or name another") from error
 
@@ -96,3 +93,15 @@ class Cached:
         except UnicodeEncodeError:  # half a surrogate pair
             digest.update(repr(shaped).encode("utf-8", "backslashreplace"))
         return digest.digest()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")  # losing the last answers to a power cut costs asking again
+        connection.execute(_SCHEMA)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

@@ -19,7 +19,8 @@ def inside(folder: Path, text: str) -> Path:
     try:
         stays = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
-        raise ValueError(f"is not a usable path: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or "it holds a NUL character"
+        raise ValueError(f"is not a usable path: {reason}") from error
     if not stays:
         raise ValueError("must stay inside the task's folder; a link leads out of it")
     return path
