@@ -233,7 +233,6 @@ class Driver:
             self._cancel(flight)
         for timer in frame.timers.values():
             self.clock.cancel(timer)
-        frame.let_go()
         try:
             frame.generator.close()
         except Exception as bug:  # it would not end, or has a bug in how it ends

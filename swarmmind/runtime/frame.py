@@ -6,12 +6,13 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
+from zlib import crc32
 
 import anyio
 
 from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Reply, Usage
 from swarmmind.errors import Diverged
-from swarmmind.rng import Streams
+from swarmmind.rng import Stream, Streams
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import Timer
 from swarmmind.runtime.world import World
@@ -135,10 +136,6 @@ class Frame:
             keyed.append((head + label, effect))
         return keyed
 
-    def let_go(self) -> None:
-        """It is over: hold no message, reply or effect any longer."""
-        self.awaiting, self.results, self.arrived = (), [], {}
-
     def arrive(self, flight: Flight, result: Any) -> None:
         """An effect of this frame is over."""
         self.flights.pop(flight.key, None)
@@ -206,6 +203,7 @@ class Flight:
     """
 
     __slots__ = (
+        "_seed",
         "_world",
         "callbacks",
         "child",
@@ -230,6 +228,7 @@ class Flight:
         self._world, self.frame, self.key, self.effect, self.index = world, frame, key, effect, index
         self.step = frame.step
         self.request = b""
+        self._seed: int | None = None
         self.earlier: list[Reply] = []
         self.callbacks: list[Callable[[], None]] = []
         self.scope: anyio.CancelScope | None = None
@@ -255,11 +254,16 @@ class Flight:
 
     def rng(self, name: str = "") -> random.Random:
         """The start of a random stream that belongs to this effect alone."""
-        return self._world.streams.rng(f"{self.key}:{name}")
+        base = self.seed()
+        return Stream((base << 32) | crc32(name.encode()) if name else base)
 
     def seed(self, number: int = 0) -> int:
         """The seed that a server gets for the number-th request of this effect, in [0, 2**63)."""
-        return self._world.streams.derive(f"{self.key}#{number}" if number else self.key)
+        if number:
+            return self._world.streams.derive(f"{self.key}#{number}")
+        if self._seed is None:
+            self._seed = self._world.streams.derive(self.key)
+        return self._seed
 
     def now(self) -> float:
         """The run's clock, in seconds."""

@@ -65,6 +65,7 @@ _INSERT = {
 }
 _MAX_CACHED_DIGESTS = 8192
 _MAX_BATCHES = 32  # handed over and not yet written; beyond, the driver waits for the disk
+_CHECKPOINT_PAGES = 8000  # 32 MB of log: a page that changed often meanwhile is copied once
 _READ_AHEAD = 4096
 _MAX_READ_AHEAD = 65536
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
@@ -323,6 +324,7 @@ class Journal:
     def _write(self) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         over = False
         while not over:
             batches = [self._queue.get()]
