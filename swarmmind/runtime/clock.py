@@ -35,7 +35,7 @@ class RealClock:
         """Seconds since an arbitrary start; never goes back."""
         return time.monotonic()
 
-    def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call back from the driver's loop at or after `when`; equal times fire in the order they were set."""
         timer: Timer = [when, next(self._ticket), callback]
         heapq.heappush(self._timers, timer)

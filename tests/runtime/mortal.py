@@ -98,7 +98,6 @@ def main(journal: str, log: str, seed: str, calls: str) -> None:
                 "stopped": played.outcome.stopped,
                 "planned": tally.planned,
                 "accounted": tally.finished + tally.failed + tally.cancelled,
-                "finished": tally.finished,
                 "spent": played.purse.spent.calls,
                 "reserved": played.purse.reserved.calls,
             }
