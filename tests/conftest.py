@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow machine is not a failure; the gate looks at the same examples every time, people's machines at new ones.
+settings.register_profile("swarmmind", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gate", settings.get_profile("swarmmind"), derandomize=True)
+settings.load_profile("gate" if os.environ.get("CI") else "swarmmind")
 
 LOOPBACK = ("127.", "localhost", "::1")
 
