@@ -116,6 +116,8 @@ class Driver:
                 self._start(held, again=True)
 
     async def _idle(self) -> None:
+        if self._held and self._tasks < _MAX_TASKS:
+            return  # places came free while the journal was waited for
         if not self._tasks and self.clock.next_at() == inf:
             raise RuntimeError("deadlock: every program waits and nothing is in flight")
         if not self.clock.virtual:

@@ -36,36 +36,10 @@ import msgspec
 
 from swarmmind.effects import Ask, Message, Reply
 from swarmmind.errors import JournalError, RunError
+from swarmmind.runtime import tables
 
-VERSION = "1"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS messages(digest BLOB PRIMARY KEY, role TEXT NOT NULL, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS requests(digest BLOB PRIMARY KEY, messages BLOB NOT NULL, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS results(
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, agent TEXT NOT NULL, role TEXT NOT NULL,
-  request BLOB NOT NULL, value TEXT NOT NULL, seconds REAL NOT NULL, queued_seconds REAL NOT NULL, at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS attempts(
-  key TEXT NOT NULL, number INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY(key, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS deliveries(
-  program TEXT NOT NULL, step INTEGER NOT NULL, keys TEXT NOT NULL, PRIMARY KEY(program, step)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS records(
-  id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, data TEXT NOT NULL);
-"""
-_INSERT = {
-    "messages": "INSERT OR IGNORE INTO messages VALUES(?,?,?)",
-    "requests": "INSERT OR IGNORE INTO requests VALUES(?,?,?)",
-    "results": "INSERT INTO results(key,kind,agent,role,request,value,seconds,queued_seconds,at)"
-    " VALUES(?,?,?,?,?,?,?,?,?)",
-    "attempts": "INSERT OR REPLACE INTO attempts VALUES(?,?,?)",
-    "deliveries": "INSERT OR REPLACE INTO deliveries VALUES(?,?,?)",
-    "records": "INSERT INTO records(key,name,data) VALUES(?,?,?)"
-    " ON CONFLICT(key) DO UPDATE SET name=excluded.name, data=excluded.data",
-    "meta": "INSERT OR REPLACE INTO meta VALUES(?,?)",
-}
 _MAX_CACHED_DIGESTS = 8192
 _MAX_BATCHES = 32  # handed over and not yet written; beyond, the driver waits for the disk
-_CHECKPOINT_PAGES = 8000  # 32 MB of log: a page that changed often meanwhile is copied once
 _READ_AHEAD = 4096
 _MAX_READ_AHEAD = 65536
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
@@ -113,7 +87,7 @@ class Journal:
             self._lock.close()
             raise RunError(f"{path.parent}: this run is going on in another process; wait for it or stop it") from None
         try:
-            self._reader = _open(path)
+            self._reader = tables.opened(path)
             row = self._reader.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
             self.unread, self._last_id = int(row[0]), int(row[1])
             self._attempted = {key for (key,) in self._reader.execute("SELECT DISTINCT key FROM attempts")}
@@ -324,7 +298,7 @@ class Journal:
     def _write(self) -> None:
         connection = sqlite3.connect(self.path, isolation_level=None)
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
         over = False
         while not over:
             batches = [self._queue.get()]
@@ -335,7 +309,7 @@ class Journal:
                 batches.pop()
             try:
                 if self._error is None:
-                    _commit(connection, [rows for rows, _ in batches])
+                    tables.commit(connection, [rows for rows, _ in batches])
             except Exception as error:  # whatever it is, the run must hear of it: it waits for this thread
                 self._error = error
             self._tell([callback for _, callbacks in batches for callback in callbacks])
@@ -364,35 +338,6 @@ class Journal:
 def characters(text: str) -> str:
     """A text without halves of surrogate pairs: they are no characters, and no file can hold them."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:  # also if killed while it was made
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} INSERT INTO meta VALUES('version', '{VERSION}'); COMMIT;")
-    else:
-        row = connection.execute("SELECT value FROM meta WHERE name='version'").fetchone()
-        if row is None or row[0] != VERSION:
-            raise RunError(f"schema version {row and row[0]!r}, this program reads {VERSION!r}")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for rows in batches:
-        for table, values in rows.items():
-            connection.executemany(_INSERT[table], values)
-    connection.execute("COMMIT")
 
 
 def content(path: Path) -> Iterator[tuple[str, ...]]:
