@@ -32,6 +32,11 @@ def environment(name: str) -> Callable[..., Environment]:
     return partial(import_module(module).SwarmBench, task)
 
 
+def parallel_world(env: Any, rounds: int = 100, noop: int = 0) -> Environment:
+    """A PettingZoo parallel environment as a world; see `swarmmind.evals.pettingzoo.ParallelWorld`."""
+    return import_module("swarmmind.evals.pettingzoo").ParallelWorld(env, rounds, noop)
+
+
 def policies() -> dict[str, Callable[[Agent], Policy]]:
     """The factories of all rule-based agents in the box; the module of each is imported when it is first called."""
     return {name: _late(module, name) for name, module in POLICIES.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,9 +19,6 @@ from swarmmind.models.limiter import Limiter
 from swarmmind.models.local import Latency, PolicyModel, Scripted
 from swarmmind.models.prices import Price
 from swarmmind.models.redact import Redactor
-from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
-from swarmmind.models.transports.httpx_transport import HttpxTransport
-from swarmmind.models.transports.openai_transport import OpenAITransport
 from swarmmind.models.wire import Dialect, Writer
 from swarmmind.ports import Model, Policy, Transport
 from swarmmind.rng import Streams
@@ -28,11 +26,8 @@ from swarmmind.spec.model import EndpointLimits, ModelSpec
 from swarmmind.spec.values import Distribution
 
 _DEFAULT_BASE_URLS: dict[Dialect, str] = {"openai": "https://api.openai.com/v1", "vllm": "http://127.0.0.1:8000/v1"}
-_TRANSPORTS: dict[str, Callable[[str, str | None], Transport]] = {
-    "aiohttp": AiohttpTransport,
-    "httpx": HttpxTransport,
-    "openai": OpenAITransport,
-}
+_TRANSPORTS = {"aiohttp": "AiohttpTransport", "httpx": "HttpxTransport", "openai": "OpenAITransport"}
+"""The class of each transport, in a module of its own that is imported when it is used."""
 
 
 class Address(NamedTuple):
@@ -89,7 +84,7 @@ class Endpoints:
         place = (address.base_url, address.key, name)
         known = self._transports.get(place)
         if known is None:
-            known = self._transports[place] = _TRANSPORTS[name](address.base_url, address.key)
+            known = self._transports[place] = _transport(name)(address.base_url, address.key)
         return known
 
     async def close(self) -> None:
@@ -171,6 +166,11 @@ def locate(spec: ModelSpec, environ: Mapping[str, str], base_url: str | None = N
 def identity(spec: ModelSpec, address: Address) -> str:
     """All that shapes a model's answers beside the request, for `Cached`; no key."""
     return repr((address.dialect, address.base_url, spec.model, sorted(spec.extra.items())))
+
+
+def _transport(name: str) -> Callable[[str, str | None], Transport]:
+    module = import_module(f"swarmmind.models.transports.{name}_transport")
+    return getattr(module, _TRANSPORTS[name])
 
 
 def _normal(url: str) -> str:

@@ -12,7 +12,6 @@ from swarmmind.effects import Program
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals import environments
 from swarmmind.evals.environments import ENVIRONMENTS
-from swarmmind.evals.pettingzoo import ParallelWorld
 from swarmmind.evals.scorers import SCORERS, Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
@@ -163,7 +162,9 @@ def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environme
     ours = {name: given.pop(name) for name in ("rounds", "noop") if name in given and name not in known}
     complain = _complain(loaded, ("problem",))
     made = build(factory, given, complain)
-    return build(partial(ParallelWorld, made), ours, complain) if hasattr(made, "possible_agents") else made
+    return (
+        build(partial(environments.parallel_world, made), ours, complain) if hasattr(made, "possible_agents") else made
+    )
 
 
 def _complain(loaded: LoadedTask, path: tuple[str, ...]) -> Complain:
