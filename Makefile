@@ -34,7 +34,7 @@ check: $(VENV)/.test    ## format, lint, types, floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 acceptance: $(VENV)/.test ## the experiments of the specs; ONLY=name runs one
 	$(BIN)/python -m tests.acceptance $(ONLY)
