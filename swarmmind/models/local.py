@@ -61,8 +61,9 @@ class Scripted:
         Raises:
             Spent: the budget cannot pay for it.
         """
-        seconds = self.latency(call.rng("latency")) if callable(self.latency) else self.latency
-        return _paid(request, call, self._say(request, call.rng()), seconds)
+        rng = call.rng()
+        said = self._say(request, rng)
+        return _paid(request, call, said, self.latency(rng) if callable(self.latency) else self.latency)
 
     async def close(self) -> None:
         """Nothing is open."""
