@@ -176,7 +176,8 @@ anyio.run(main)
 
 
 def test_closing_a_journal_whose_writer_has_something_to_tell_does_not_wait_for_itself(journal: Path) -> None:
-    subprocess.run([sys.executable, "-c", CLOSE_WHILE_IT_TELLS, str(journal)], cwd=ROOT, check=True, timeout=20)
+    command = [sys.executable, "-c", CLOSE_WHILE_IT_TELLS, str(journal)]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=20).returncode == 0
 
 
 def test_a_callback_with_a_bug_ends_the_run_and_robs_nobody_of_theirs(journal: Path) -> None:
