@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from swarmmind.effects import Agent, Later, Message, Output, Reply, Sampling, Usage
+from swarmmind.traces import ANYTHING, Change, Embedding, Item, Query, Trace, Vector
 
 
 class Context(Protocol):
@@ -232,25 +233,94 @@ class Environment(Protocol):
 
 
 class Memory(Protocol):
-    """State that agents read through a scope and that may fade.
+    """State that agents read through a scope and that may fade. Pure: equal calls in equal order give equal states.
 
-    A scope is an agent's id (private memory) or a name shared by several.
+    A scope is an agent's id (private memory) or a name shared by several; a memory that is shared has one scope, which
+    every name stands for. A memory keeps what it is for and ignores the rest: prompts (`kind == "user"`) are for
+    windows alone. It is never unbounded, and no author can take up more of what is shared than the memory's cap.
+
+    Only `deposit`, `sense` and `fork` must be written; whoever inherits gets the others.
     """
 
-    def deposit(self, scope: str, entry: Message) -> None:
-        """Add an entry to a scope."""
+    @property
+    def embeds(self) -> bool:
+        """Whether deposits and queries should come with vectors; without one they are found by strength and age."""
+        return False
+
+    def deposit(self, scope: str, trace: Trace, vector: Vector | None = None) -> None:
+        """Leave a trace in a scope, with its vector if the memory embeds."""
         ...
 
-    def sense(self, scope: str, query: str = "", rng: random.Random | None = None) -> tuple[Message, ...]:
-        """What the scope shows now, oldest first, bounded; reading changes nothing."""
+    def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:
+        """What the scope shows now, bounded in number and tokens; reading changes nothing.
+
+        Turns come oldest first, everything else the most relevant first.
+
+        Args:
+            scope: where to look.
+            query: what for.
+            rng: chance, for memories that are read with noise; without it reading is exact.
+        """
         ...
+
+    def reinforce(self, scope: str, key: str, factor: float) -> None:
+        """A verdict on everything about `key`: above 1 strengthens it, below 1 weakens it, within the bounds."""
 
     def tick(self) -> None:
         """One round has passed: let what fades, fade."""
-        ...
+
+    def levels(self) -> dict[str, float]:
+        """For people: what is strongest now and how strong, at most 32; empty if nothing here fades."""
+        return {}
+
+    def snapshot(self) -> Any:
+        """The whole state as JSON data, vectors aside: equal memories have equal snapshots."""
+        return None
+
+    def stores(self) -> Sequence[Durable]:
+        """Those parts of it that outlive the run."""
+        return ()
 
     def fork(self) -> Memory:
         """An independent copy; what is done to it never touches this one."""
+        ...
+
+
+class Durable(Protocol):
+    """A memory that outlives the run: it is loaded before the run uses it, and its changes are taken and persisted."""
+
+    @property
+    def store(self) -> str:
+        """The store's path, as the task says it."""
+        ...
+
+    def load(self, items: Sequence[Item]) -> None:
+        """Begin with these items."""
+        ...
+
+    def changes(self) -> tuple[Change, ...]:
+        """What changed since this was last asked, in order; each change is given once."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors of unit length. What may happen to a request is an `Embedding` with `failure` set."""
+
+    @property
+    def name(self) -> str:
+        """Which vectors these are: equal names give equal vectors for equal texts."""
+        ...
+
+    def embed(self, texts: Sequence[str], call: Call) -> Embedding | Awaitable[Embedding]:
+        """The vectors of the texts, in their order: at once, or after I/O.
+
+        Raises:
+            Spent: the budget cannot pay for it; nothing was sent.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give connections back; nothing is in flight any more."""
         ...
 
 

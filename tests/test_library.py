@@ -16,7 +16,7 @@ from swarmmind.evals.environments import ENVIRONMENTS, POLICIES
 from swarmmind.evals.scorers import SCORERS, choice
 from swarmmind.evals.swarmbench.policies import POLICIES as SWARMBENCH_POLICIES
 from swarmmind.evals.swarmbench.tasks import TASKS
-from swarmmind.memory import MEMORIES
+from swarmmind.memory import MEMORIES, memory
 from swarmmind.rng import Streams
 from swarmmind.runs.plan import make_plan
 from swarmmind.spec import library, load_task, load_task_data
@@ -56,8 +56,7 @@ def test_a_memory_part_stands_for_every_memory_and_the_other_way_round() -> None
     assert set(library.names("memory")) == set(MEMORIES)
     for name in MEMORIES:
         part = load_part("memory", name)
-        memory = MEMORIES[part.use](**part.parameters)
-        assert memory.sense("nobody") == ()
+        assert memory(part.use)(**part.parameters).sense("nobody") == ()
 
 
 def test_every_world_in_the_table_is_there_and_resets() -> None:

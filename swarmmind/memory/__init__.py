@@ -1,13 +1,30 @@
-"""What agents remember: state read through a scope that may fade. One file per kind."""
+"""What agents remember: state read through a scope that may fade. One file per kind; its code is imported when used."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
-from swarmmind.memory.window import Window, nothing
+from swarmmind.memory.several import Several
+from swarmmind.memory.window import Window
 from swarmmind.ports import Memory
 
-MEMORIES: dict[str, Callable[..., Memory]] = {"none": nothing, "window": Window}
-"""The short names that a memory part's `use:` may give."""
+_WINDOW = "swarmmind.memory.window"
+MEMORIES: dict[str, tuple[str, str]] = {
+    "none": (_WINDOW, "nothing"),
+    "window": (_WINDOW, "Window"),
+}
+"""The short names that a memory part's `use:` may give: the module, and the name in it."""
 
-__all__ = ["MEMORIES", "Window"]
+
+def memory(name: str) -> Callable[..., Memory]:
+    """The factory of a memory in the box; takes its parameters by keyword.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    module, factory = MEMORIES[name]
+    return getattr(import_module(module), factory)
+
+
+__all__ = ["MEMORIES", "Several", "Window", "memory"]

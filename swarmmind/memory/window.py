@@ -1,58 +1,65 @@
-"""The last n entries, per scope: the plainest memory, and never unbounded."""
+"""The last n turns, per scope: the plainest memory, and never unbounded."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
+from typing import Any
 
-from swarmmind.effects import Message
+import msgspec
+
 from swarmmind.errors import UserError
+from swarmmind.ports import Memory
+from swarmmind.traces import ANYTHING, Query, Trace, Vector
+
+_CHARS_PER_TOKEN = 4
 
 
-class Window:
-    """Remembers the last `messages` entries of each scope, and no more than `tokens` tokens of them.
+class Window(Memory):
+    """Remembers the last `messages` traces of each scope, turns and others, and shows no more than `tokens` tokens.
 
     Args:
-        messages: how many entries are kept; 0 keeps none.
+        messages: how many traces are kept; 0 keeps none.
         tokens: cut from the oldest until at most so many are left, counted as characters / 4 (an estimate: a server's
-            tokenizer is not asked); `None` is no such limit.
+            tokenizer is not asked), and never through a message; `None` is no such limit.
 
     Raises:
         UserError: a value is negative.
     """
 
-    def __init__(self, messages: int = 20, tokens: int | None = None) -> None:
+    def __init__(self, messages: int = 20, tokens: int | None = 8000) -> None:
         if messages < 0 or (tokens is not None and tokens < 0):
             raise UserError(f"window: messages and tokens must not be negative, got {messages} and {tokens}")
         self.messages, self.tokens = messages, tokens
-        self._scopes: dict[str, deque[Message]] = {}
+        self._scopes: dict[str, deque[Trace]] = {}
 
-    def deposit(self, scope: str, entry: Message) -> None:
-        """Add an entry; the oldest one makes room."""
-        entries = self._scopes.get(scope)
-        if entries is None:
-            entries = self._scopes[scope] = deque(maxlen=self.messages)
-        entries.append(entry)
+    def deposit(self, scope: str, trace: Trace, vector: Vector | None = None) -> None:
+        """Add a trace; the oldest one makes room."""
+        traces = self._scopes.get(scope)
+        if traces is None:
+            traces = self._scopes[scope] = deque(maxlen=self.messages)
+        traces.append(trace)
 
-    def sense(self, scope: str, query: str = "", rng: random.Random | None = None) -> tuple[Message, ...]:
+    def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:
         """The window of a scope, oldest first, whatever the query."""
-        entries = tuple(self._scopes.get(scope, ()))
+        traces = tuple(self._scopes.get(scope, ()))
         if self.tokens is None:
-            return entries
+            return traces
         left = self.tokens
-        for at in range(len(entries) - 1, -1, -1):
-            left -= -(-len(entries[at].content) // 4)
+        for at in range(len(traces) - 1, -1, -1):
+            left -= -(-len(traces[at].text) // _CHARS_PER_TOKEN)
             if left < 0:
-                return entries[at + 1 :]
-        return entries
+                return traces[at + 1 :]
+        return traces
 
-    def tick(self) -> None:
-        """Nothing fades by time."""
+    def snapshot(self) -> Any:
+        """The traces of every scope, oldest first."""
+        return {scope: msgspec.to_builtins(list(traces)) for scope, traces in sorted(self._scopes.items())}
 
     def fork(self) -> Window:
         """An independent copy."""
         copy = Window(self.messages, self.tokens)
-        copy._scopes = {scope: entries.copy() for scope, entries in self._scopes.items()}
+        copy._scopes = {scope: traces.copy() for scope, traces in self._scopes.items()}
         return copy
 
 

@@ -16,7 +16,7 @@ from swarmmind.evals.scorers import SCORERS, Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import Complain, build
-from swarmmind.runs.problems import Item, many, one, read_items
+from swarmmind.runs.problems import Item, many, one, read_items, whole
 from swarmmind.runs.teams import make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
@@ -101,12 +101,14 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
         question = question._replace(text=items[0].text)
     society = team.society(question, environment, task.seed)
     if isinstance(task.problem, DatasetProblem):
-        program = many(team.run, society, items, scoring.score if scoring else None)
+        every = whole if team.whole else many
+        program = every(team.run, society, items, scoring.score if scoring else None)
     else:
         program = one(team.run, society)
     societies = make_societies(loaded, streams, allow_code=allow_code)
     counted = team.calls is not None and not societies
-    calls = team.calls(society) * max(1, len(items)) if team.calls and counted else None
+    times = 1 if team.whole else max(1, len(items))
+    calls = team.calls(society) * times if team.calls and counted else None
     name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
     return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies)
 

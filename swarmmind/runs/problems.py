@@ -11,7 +11,8 @@ from swarmmind.effects import Nested, Outcome, Program, Record
 from swarmmind.errors import SpecError, Stop
 from swarmmind.ports import Context
 from swarmmind.spec.task import DatasetProblem
-from swarmmind.topologies import Question, Society
+from swarmmind.topologies import Lesson, Question, Society
+from swarmmind.topologies.recall import with_stores
 
 
 class Item(NamedTuple):
@@ -19,6 +20,7 @@ class Item(NamedTuple):
 
     text: str
     target: Any = None
+    kind: str = ""
 
 
 def read_items(problem: DatasetProblem, folder: Path, *, scored: bool = False) -> list[Item]:
@@ -53,12 +55,32 @@ def _item(line: str, problem: DatasetProblem, number: int, scored: bool) -> Item
             message = f"must be an object with a column {column!r} (see problem.fields), got {found:.120}"
             raise SpecError(message, file=file, line=number, column=1)
     text = row[fields.problem]
-    return Item(text if isinstance(text, str) else json.dumps(text), row.get(fields.target))
+    kind = row.get(fields.kind)
+    text = text if isinstance(text, str) else json.dumps(text)
+    return Item(text, row.get(fields.target), "" if kind is None else str(kind))
 
 
 def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:
     """The program of a single problem or world."""
-    return lambda ctx: topology(ctx, society)
+    return lambda ctx: with_stores(society.memory, topology(ctx, society))
+
+
+def whole(
+    topology: Callable[[Context, Society], Program],
+    society: Society,
+    items: Sequence[Item],
+    score: Callable[[Any, Any], float] | None,
+) -> Callable[[Context], Program]:
+    """The program of a data set for a topology that takes it whole and returns an output per problem."""
+    learning = society._replace(lessons=[Lesson(*item) for item in items], judge=score)
+
+    def program(ctx: Context) -> Program:
+        outputs = yield from with_stores(learning.memory, topology(ctx, learning))
+        rows = zip(items, outputs, strict=True)
+        yield [Record("item", _row(at, item, Outcome(output), score)) for at, (item, output) in enumerate(rows)]
+        return outputs
+
+    return program
 
 
 def many(
@@ -88,7 +110,12 @@ def _for_item(
     topology: Callable[[Context, Society], Program], society: Society, item: Item
 ) -> Callable[[Context], Program]:
     question: Question = society.question._replace(text=item.text)
-    return lambda ctx: topology(ctx, society._replace(question=question, memory=society.memory.fork()))
+
+    def program(ctx: Context) -> Program:
+        memory = society.memory.fork()
+        return with_stores(memory, topology(ctx, society._replace(question=question, memory=memory)))
+
+    return program
 
 
 def _row(at: int, item: Item, outcome: Outcome, score: Callable[[Any, Any], float] | None) -> Mapping[str, Any]:

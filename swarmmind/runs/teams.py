@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,12 +10,13 @@ from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.agents.population import populate, stand_in
 from swarmmind.effects import Agent, Ask, Nested, Program
 from swarmmind.errors import near
-from swarmmind.memory import MEMORIES
+from swarmmind.memory import MEMORIES, Several, memory
 from swarmmind.ports import Context, Environment, Memory
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import build, checked
-from swarmmind.spec import LoadedSwarm, LoadedTask, ModelSpec, Part, Swarm, load_code
+from swarmmind.spec import LoadedSwarm, LoadedTask, ModelSpec, Swarm, load_code
 from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
+from swarmmind.topologies.recall import with_stores
 
 
 class Team(NamedTuple):
@@ -27,6 +28,7 @@ class Team(NamedTuple):
         policy: what a failure does.
         run: the topology with its parameters: from a context and a society to a program.
         calls: from a society to the calls of a run without failures; `None` if the topology cannot say.
+        whole: whether the topology takes a data set whole.
     """
 
     agents: tuple[Agent, ...]
@@ -34,6 +36,7 @@ class Team(NamedTuple):
     policy: Policy
     run: Callable[..., Program]
     calls: Callable[[Society], int] | None
+    whole: bool = False
 
     def society(self, question: Question, environment: Environment | None = None, seed: int = 0) -> Society:
         """The swarm with something to do."""
@@ -62,6 +65,7 @@ def make_team(
         _policy(swarm.swarm),
         partial(topology.program, **arguments),
         None if topology.calls is None else partial(topology.calls, **arguments),
+        topology.whole,
     )
 
 
@@ -93,7 +97,7 @@ class _StandIn:
         society = team.society(Question(text, ask.output))
 
         def program(ctx: Context) -> Program:
-            return team.run(ctx, society)
+            return with_stores(society.memory, team.run(ctx, society))
 
         return Nested(program, ask.agent.id)
 
@@ -122,24 +126,29 @@ def _policy(swarm: Swarm) -> Policy:
 
 def _topology(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
     part = swarm.topology
-    found = _find(part, TOPOLOGIES, loaded, (*swarm.path, "topology"), allow_code)
+    if part.is_code:
+        found = load_code(part.use, loaded.folder, allow_code)
+    elif part.use in TOPOLOGIES:
+        found = TOPOLOGIES[part.use]
+    else:
+        path = (*swarm.path, "topology")
+        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(TOPOLOGIES))}")
     topology = found if isinstance(found, Topology) else Topology(found)
     return topology, checked(topology.program, part.parameters, 2, part.error)
 
 
 def _memory(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> Memory:
-    path = (*swarm.path, "memory")
-    if len(swarm.memory) != 1:
-        raise loaded.error(path, "several memories together are not available in this version")
-    part = swarm.memory[0]
-    return build(_find(part, MEMORIES, loaded, path, allow_code), part.parameters, part.error)
+    made = [_one_memory(loaded, swarm, place, allow_code) for place in range(len(swarm.memory))]
+    return made[0] if len(made) == 1 else Several(made)
 
 
-def _find(
-    part: Part, table: Mapping[str, Any], loaded: LoadedTask, path: tuple[str | int, ...], allow_code: bool
-) -> Any:
+def _one_memory(loaded: LoadedTask, swarm: LoadedSwarm, place: int, allow_code: bool) -> Memory:
+    part = swarm.memory[place]
+    path = (*swarm.path, "memory", place)
     if part.is_code:
-        return load_code(part.use, loaded.folder, allow_code)
-    if part.use not in table:
-        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(table))}")
-    return table[part.use]
+        found = load_code(part.use, loaded.folder, allow_code)
+    elif part.use in MEMORIES:
+        found = memory(part.use)
+    else:
+        raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(MEMORIES))}")
+    return build(found, part.parameters, part.error)

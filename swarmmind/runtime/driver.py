@@ -28,6 +28,7 @@ from swarmmind.runtime.journal import Found, Timing
 from swarmmind.runtime.ledger import Ledger
 from swarmmind.runtime.walls import Walls
 from swarmmind.runtime.world import World
+from swarmmind.traces import Embedding
 
 _FRAMES_PER_TURN = 256
 _TIMERS_PER_TURN = 256  # jumps of the virtual clock
@@ -373,6 +374,8 @@ class Driver:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
         if isinstance(flight.effect, Ask):
             self.meter.end(flight.effect.agent.role, result)
+        elif flight.paid.calls or isinstance(result, Embedding):
+            self.meter.spend(flight.paid if flight.paid.calls else result.usage)
         if keep and not never_made(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from swarmmind.effects import Ask, Failure, Outcome, Reply
+from swarmmind.effects import Failure, Outcome, Reply
 from swarmmind.runtime.frame import Flight
 
 CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
@@ -38,16 +38,23 @@ def timed_out(reply: Reply) -> Reply:
 def refusal(effect: Any, limit: str) -> Any:
     """The result of an effect that was not executed for lack of budget."""
     failure = Failure("budget", f"not asked: no {limit} left")
-    return Reply(failure=failure) if isinstance(effect, Ask) else Outcome(failure=failure, stopped=limit)
+    kind = type(effect).result
+    return Outcome(failure=failure, stopped=limit) if kind in (None, Outcome) else kind(failure=failure)
 
 
 def is_refused(result: Any) -> bool:
     """Whether a result says that a budget ended it."""
-    if isinstance(result, Reply):
-        return result.failure is not None and result.failure.kind == "budget"
-    return isinstance(result, Outcome) and result.stopped is not None
+    if isinstance(result, Outcome):
+        return result.stopped is not None
+    failure = getattr(result, "failure", None)
+    return failure is not None and failure.kind == "budget"
 
 
 def never_made(result: Any) -> bool:
-    """Whether a result stands for an ask that was not made, or not waited for; such results are not journaled."""
-    return isinstance(result, Reply) and result.failure is not None and result.failure.kind in ("cancelled", "budget")
+    """Whether a result is not journaled, so that a resumed run tries again: an ask that was not made or not waited for,
+    and any failure of what memory needs.
+    """
+    failure = getattr(result, "failure", None)
+    if failure is None or isinstance(result, Outcome):
+        return False
+    return not isinstance(result, Reply) or failure.kind in ("cancelled", "budget")

@@ -68,6 +68,11 @@ class Meter:
             tally.failed += 1
             self._grieve(reply.failure)
 
+    def spend(self, usage: Usage) -> None:
+        """Something that is nobody's ask was paid for, e.g. an embedding."""
+        if usage.calls:
+            self.usage += usage
+
     def _grieve(self, failure: Failure) -> None:
         known = self.failures.get(failure.kind)
         if known is None:

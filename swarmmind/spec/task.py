@@ -21,6 +21,7 @@ class ProblemFields(Strict):
     target: str = Field(
         default="target", min_length=1, description="The column with the target, if the task is scored."
     )
+    kind: str = Field(default="kind", min_length=1, description="The column that says of which kind a problem is.")
 
 
 class DatasetProblem(Strict):

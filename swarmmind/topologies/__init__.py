@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from swarmmind.effects import Program
 from swarmmind.topologies.debate import debate, debate_calls
-from swarmmind.topologies.society import Policy, Question, Society
+from swarmmind.topologies.society import Lesson, Policy, Question, Society
 from swarmmind.topologies.solo import solo, solo_calls
 from swarmmind.topologies.vote import vote, vote_calls
 from swarmmind.topologies.world import world, world_calls
@@ -19,10 +19,13 @@ class Topology(NamedTuple):
     Attributes:
         program: `(ctx, society, **parameters)` to the generator.
         calls: `(society, **parameters)` to the number of calls of a run without failures; `None` if nobody knows.
+        whole: whether it takes a data set whole (`society.lessons`) and returns an output per problem, rather than
+            being run once per problem.
     """
 
     program: Callable[..., Program]
     calls: Callable[..., int] | None = None
+    whole: bool = False
 
 
 TOPOLOGIES: dict[str, Topology] = {
@@ -33,4 +36,4 @@ TOPOLOGIES: dict[str, Topology] = {
 }
 """The short names that a topology part's `use:` may give."""
 
-__all__ = ["TOPOLOGIES", "Policy", "Question", "Society", "Topology"]
+__all__ = ["TOPOLOGIES", "Lesson", "Policy", "Question", "Society", "Topology"]

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from swarmmind.agents.prompts import quoted, remembered
 from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
+from swarmmind.topologies.recall import exchange, passed, recall, remember
 from swarmmind.topologies.society import Society
 from swarmmind.topologies.vote import elected, tally
+from swarmmind.traces import ANSWER, PROMPT, Trace
 
 _ALONE = "Look at your answer again, check it step by step, and answer once more."
 _ADVICE = "Use these opinions as additional advice; check them, keep what is right, and answer once more."
@@ -31,20 +34,23 @@ def debate(ctx: Context, society: Society, rounds: Annotated[int, Field(ge=1)] =
     Raises:
         Failed: too few agents answered (see `Policy`).
     """
-    question, agents, memory = society.question, society.agents, society.memory
+    question, agents = society.question, society.agents
     prompts = {agent.id: question.prompt() for agent in agents}
     answers: Sequence[Reply] = []
     try:
         for number in range(1, rounds + 1):
             if number > 1:
                 prompts = {a.id: _revision(agents, answers, at) for at, a in enumerate(agents)}
-            replies = yield [_ask(society, a, at, prompts[a.id], answers) for at, a in enumerate(agents)]
+            shown = yield from recall(society, agents, [question.text] * len(agents))
+            replies = yield [
+                _ask(society, a, prompts[a.id], shown[at], answers[at : at + 1]) for at, a in enumerate(agents)
+            ]
             society.policy.check(replies)
             answers = _latest(answers, replies)
-            for agent, reply in zip(agents, replies, strict=True):
-                if reply.ok:
-                    memory.deposit(agent.id, prompts[agent.id])
-                    memory.deposit(agent.id, Message("assistant", reply.text or ""))
+            told = zip(agents, replies, strict=True)
+            turns = [turn for a, r in told for turn in exchange(a, prompts[a.id], r, str(question.answer(r)))]
+            yield from remember(society, turns)
+            yield from passed(society.memory, number)
             yield [Record("votes", {"round": number, **tally(question, answers)})]
     except Stop as stop:
         answers = _latest(answers, stop.results)
@@ -57,12 +63,11 @@ def debate_calls(society: Society, rounds: int = 3) -> int:
     return rounds * len(society.agents)
 
 
-def _ask(society: Society, agent: Agent, at: int, prompt: Message, answers: Sequence[Reply]) -> Ask:
-    remembered = society.memory.sense(agent.id)
-    if not remembered and answers:
-        own = answers[at].text or "(no answer)"
-        remembered = (society.question.prompt(), Message("assistant", own))
-    messages = (*society.system(agent), *remembered, prompt)
+def _ask(society: Society, agent: Agent, prompt: Message, shown: tuple[Trace, ...], own: Sequence[Reply]) -> Ask:
+    if own and not any(trace.kind == ANSWER for trace in shown):
+        last = Trace(own[0].text or "(no answer)", agent.id, ANSWER)
+        shown = (*shown, Trace(society.question.prompt().content, agent.id, PROMPT), last)
+    messages = (*society.system(agent), *remembered(shown, prompt))
     return Ask(agent, messages, society.question.output, observation={"question": society.question.text})
 
 
@@ -75,16 +80,7 @@ def _latest(before: Sequence[Reply], results: Sequence[Any]) -> Sequence[Reply]:
 
 
 def _revision(agents: Sequence[Agent], answers: Sequence[Reply], at: int) -> Message:
-    others = [
-        f"<answer from={agents[i].id!r}>\n{_quoted(reply.text or '')}\n</answer>"
-        for i, reply in enumerate(answers)
-        if i != at and reply.ok
-    ]
+    others = [quoted(agents[i].id, reply.text or "") for i, reply in enumerate(answers) if i != at and reply.ok]
     if not others:
         return Message("user", _ALONE)
     return Message("user", "These are the answers of the others:\n\n" + "\n\n".join(others) + "\n\n" + _ADVICE)
-
-
-def _quoted(text: str) -> str:
-    """What an agent said cannot close the tag that says whose words these are."""
-    return text.replace("</answer", "<\\/answer").replace("<answer", "<\\answer")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -37,6 +37,20 @@ class Question(NamedTuple):
         if reply.failure is not None:
             return None
         return reply.value if isinstance(self.output, Choice) else self.read(reply.value)
+
+
+class Lesson(NamedTuple):
+    """One problem of a data set, for topologies that work on all of it and learn on the way.
+
+    Attributes:
+        text: what the agents are told.
+        target: what is right, if that is known; never shown to an agent.
+        kind: of which kind of problem it is, if the data set says.
+    """
+
+    text: str
+    target: Any = None
+    kind: str = ""
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -76,6 +90,8 @@ class Society(NamedTuple):
         memory: what the agents remember.
         policy: what a failure does.
         seed: of the world.
+        lessons: the data set, for topologies that take it whole; empty otherwise.
+        judge: output and target to a score in [0, 1], if the task is scored.
     """
 
     agents: Sequence[Agent]
@@ -84,6 +100,8 @@ class Society(NamedTuple):
     environment: Environment | None = None
     policy: Policy = Policy()
     seed: int = 0
+    lessons: Sequence[Lesson] = ()
+    judge: Callable[[Any, Any], float] | None = None
 
     def system(self, agent: Agent) -> tuple[Message, ...]:
         """The agent's instructions as the head of a prompt; equal roles share it byte for byte."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Ask, Program
 from swarmmind.ports import Context
+from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Society
 
 
 def solo(ctx: Context, society: Society) -> Program:
     """Ask the first agent once; the result is what it said."""
-    agent = society.agents[0]
-    [reply] = yield [Ask(agent, (*society.system(agent), society.question.prompt()), society.question.output)]
+    agent, question = society.agents[0], society.question
+    prompt = question.prompt()
+    [shown] = yield from recall(society, [agent], [question.text])
+    [reply] = yield [Ask(agent, (*society.system(agent), *remembered(shown, prompt)), question.output)]
     society.policy.check([reply])
+    yield from remember(society, exchange(agent, prompt, reply, str(question.answer(reply))))
     return reply.value
 
 

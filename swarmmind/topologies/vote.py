@@ -9,9 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from swarmmind.agents.answers import plurality
+from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
+from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Question, Society
 
 
@@ -30,11 +32,19 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     question = society.question
     count = max(samples, len(society.agents))
     voters = [society.agents[i % len(society.agents)] for i in range(count)]
+    prompt = question.prompt()
+    shown = yield from recall(society, voters, [question.text] * count)
     try:
-        replies = yield [Ask(a, (*society.system(a), question.prompt()), question.output) for a in voters]
+        replies = yield [
+            Ask(a, (*society.system(a), *remembered(traces, prompt)), question.output)
+            for a, traces in zip(voters, shown, strict=True)
+        ]
     except Stop as stop:
         replies = stop.results
     society.policy.check(replies)
+    answered = zip(voters, replies, strict=True)
+    turns = [turn for a, reply in answered for turn in exchange(a, prompt, reply, str(question.answer(reply)))]
+    yield from remember(society, turns)
     yield [Record("votes", tally(question, replies))]
     return elected(question, replies)
 

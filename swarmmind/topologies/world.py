@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from swarmmind.effects import Agent, Ask, Message, Program, Record
+from swarmmind.agents.prompts import remembered
+from swarmmind.effects import Agent, Ask, Program, Record
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context, Environment, Turn
+from swarmmind.topologies.recall import exchange, passed, recall, remember
 from swarmmind.topologies.society import Society
+from swarmmind.traces import Trace
 
 
 def world(ctx: Context, society: Society) -> Program:
@@ -22,18 +25,22 @@ def world(ctx: Context, society: Society) -> Program:
     players = dict(zip(environment.agents, society.agents, strict=True))
     environment.reset(society.seed)
     yield [Record("round", environment.frame())]
+    number = 0
     try:
         while not environment.done:
             turns = environment.turns()
-            replies = yield [_ask(society, players[name], turn) for name, turn in turns.items()]
+            acting = [players[name] for name in turns]
+            shown = yield from recall(society, acting, [turn.messages[-1].content for turn in turns.values()])
+            told = zip(acting, turns.values(), shown, strict=True)
+            replies = yield [_ask(society, agent, turn, traces) for agent, turn, traces in told]
             if society.policy.kind != "skip":
                 society.policy.check(replies)
-            for (name, turn), reply in zip(turns.items(), replies, strict=True):
-                if reply.ok:
-                    society.memory.deposit(players[name].id, turn.messages[-1])
-                    society.memory.deposit(players[name].id, Message("assistant", reply.text or ""))
+            heard = zip(acting, turns.values(), replies, strict=True)
+            acts = [entry for agent, turn, reply in heard for entry in exchange(agent, turn.messages[-1], reply)]
+            yield from remember(society, acts)
             environment.step(dict(zip(turns, replies, strict=True)))
-            society.memory.tick()
+            number += 1
+            yield from passed(society.memory, number)
             yield [Record("round", environment.frame())]
     except Stop:
         pass  # the score so far stands
@@ -55,10 +62,6 @@ def _checked(society: Society) -> Environment:
     return environment
 
 
-def _ask(society: Society, agent: Agent, turn: Turn) -> Ask:
-    remembered = society.memory.sense(agent.id)
-    if remembered:
-        messages = (*society.system(agent), *turn.messages[:-1], *remembered, turn.messages[-1])
-    else:
-        messages = (*society.system(agent), *turn.messages)
+def _ask(society: Society, agent: Agent, turn: Turn, shown: tuple[Trace, ...]) -> Ask:
+    messages = (*society.system(agent), *turn.messages[:-1], *remembered(shown, turn.messages[-1]))
     return Ask(agent, messages, turn.output, observation=turn.observation)

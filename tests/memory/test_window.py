@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmmind.effects import Message
 from swarmmind.errors import UserError
-from swarmmind.memory import MEMORIES, Window
+from swarmmind.memory import Window, memory
+from swarmmind.traces import Query, Trace
 
 
-def say(text: str) -> Message:
-    return Message("user", text)
+def say(text: str) -> Trace:
+    return Trace(text, "a", "user")
 
 
 def test_the_last_messages_of_a_scope_are_there_oldest_first() -> None:
@@ -22,7 +22,7 @@ def test_the_last_messages_of_a_scope_are_there_oldest_first() -> None:
         window.deposit("a", say(text))
     window.deposit("b", say("x"))
     assert window.sense("a") == (say("b"), say("c"))
-    assert window.sense("b", "whatever", random.Random(1)) == (say("x"),)
+    assert window.sense("b", Query("whatever"), random.Random(1)) == (say("x"),)
     assert window.sense("nobody") == ()
 
 
@@ -45,7 +45,7 @@ def test_reading_and_time_change_nothing() -> None:
 
 
 def test_none_remembers_nothing() -> None:
-    none = MEMORIES["none"]()
+    none = memory("none")()
     none.deposit("a", say("x"))
     assert none.sense("a") == ()
     assert none.fork().sense("a") == ()
@@ -73,12 +73,12 @@ def test_it_is_never_larger_than_its_bounds_and_shows_the_latest(
         seen = list(window.sense(scope))
         assert len(seen) <= messages
         assert seen == everything[len(everything) - len(seen) :]
-        cost = sum(-(-len(entry.content) // 4) for entry in seen)
+        cost = sum(-(-len(entry.text) // 4) for entry in seen)
         assert tokens is None or cost <= tokens
         if len(seen) < min(messages, len(everything)):  # whatever is left out did not fit
             left_out = everything[-len(seen) - 1]
             assert tokens is not None
-            assert cost + -(-len(left_out.content) // 4) > tokens
+            assert cost + -(-len(left_out.text) // 4) > tokens
 
 
 @given(steps, steps)

@@ -16,6 +16,7 @@ from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver
+from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
@@ -53,8 +54,11 @@ def play(
     real: bool = False,
     societies: Mapping[str, Any] | None = None,
     cut_after_seconds: float | None = None,
+    handlers: Mapping[type, Handler] | None = None,
 ) -> Played:
     """Run a program to its end against one model; `asked` lists the agents that the model really answered.
+
+    `handlers` execute effects other than asks, by type.
 
     Raises:
         TimeoutError: it was cut off from outside after `cut_after_seconds`.
@@ -79,7 +83,7 @@ def play(
             meter, purse = Meter(), Purse(limits)
             clock = RealClock() if real else VirtualClock()
             asker = Asker({"m": Counted()}, societies)
-            driver = Driver(World(record, clock, Streams(seed), purse, meter), {Ask: asker})
+            driver = Driver(World(record, clock, Streams(seed), purse, meter), {Ask: asker, **(handlers or {})})
             with anyio.fail_after(cut_after_seconds):
                 outcome = await driver.run(program)
             return Played(outcome, meter, purse, clock.now(), asked)
