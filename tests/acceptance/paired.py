@@ -25,7 +25,7 @@ class Rehearsed(NamedTuple):
 
     Attributes:
         value: what it returned.
-        asks: how many asks were journaled as answered.
+        asks: how many the model answered; `planned` if none is missing.
         planned: how many asks the runtime counted as planned.
         journal: what the journal holds, timings aside, if it was asked for.
     """
@@ -33,7 +33,7 @@ class Rehearsed(NamedTuple):
     value: Any
     asks: int
     planned: int
-    journal: list[tuple[Any, ...]]
+    journal: list[tuple[str, ...]]
 
 
 def rehearse(
@@ -47,7 +47,7 @@ def rehearse(
     """Run a program through the real driver with a journal on disk.
 
     Raises:
-        AssertionError: it failed, or an ask is missing in the journal.
+        AssertionError: it failed, or not every planned ask is accounted for.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal.sqlite"
