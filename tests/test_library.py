@@ -62,11 +62,10 @@ def test_a_memory_part_stands_for_every_memory_and_the_other_way_round() -> None
 def test_every_world_in_the_table_is_there_and_resets() -> None:
     assert {name.removeprefix("swarmbench/") for name in ENVIRONMENTS if name.startswith("swarmbench/")} == set(TASKS)
     for name in ENVIRONMENTS:
-        if name.startswith("swarmbench/"):
-            world = environments.environment(name)(size=8)
-            world.reset(3)
-            assert not world.done
-            assert list(world.turns())
+        world = environments.environment(name)(**({"size": 8} if name.startswith("swarmbench/") else {}))
+        world.reset(3)
+        assert not world.done
+        assert list(world.turns())
         assert environments.summary(name)
     with pytest.raises(KeyError):
         environments.environment("swarmbench/nothing")

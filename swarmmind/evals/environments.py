@@ -11,14 +11,16 @@ from swarmmind.effects import Agent
 from swarmmind.ports import Environment, Policy
 
 _SWARMBENCH = "swarmmind.evals.swarmbench"
-ENVIRONMENTS: dict[str, tuple[str, str]] = {
-    f"swarmbench/{task}": (_SWARMBENCH, task)
-    for task in ("flocking", "foraging", "pursuit", "synchronization", "transport")
+_TASKS = ("flocking", "foraging", "pursuit", "synchronization", "transport")
+ENVIRONMENTS: dict[str, tuple[str, ...]] = {
+    **{f"swarmbench/{task}": (_SWARMBENCH, "SwarmBench", task) for task in _TASKS},
 }
-"""What a task's `problem: {environment: ...}` may name: the module, and the name in it."""
+"""What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
 
-_NAMES = ("random", "swarmbench", *(name.replace("/", "-") for name in ENVIRONMENTS))
-POLICIES: dict[str, str] = dict.fromkeys(_NAMES, _SWARMBENCH)
+_NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
+POLICIES: dict[str, str] = {
+    **dict.fromkeys(_NAMES, _SWARMBENCH),
+}
 """What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
 
 
@@ -28,8 +30,8 @@ def environment(name: str) -> Callable[..., Environment]:
     Raises:
         KeyError: there is none of that name.
     """
-    module, task = ENVIRONMENTS[name]
-    return partial(import_module(module).SwarmBench, task)
+    module, factory, *arguments = ENVIRONMENTS[name]
+    return partial(getattr(import_module(module), factory), *arguments)
 
 
 def parallel_world(env: Any, rounds: int = 100, noop: int = 0) -> Environment:
@@ -52,7 +54,7 @@ def _late(module: str, name: str) -> Callable[[Agent], Policy]:
 
 def summary(name: str) -> str:
     """The first line about an environment or policy in the box."""
-    if name in ENVIRONMENTS:
-        return f"SwarmBench's {ENVIRONMENTS[name][1]} (arXiv 2505.04364)"
-    found: Any = import_module(POLICIES[name]).POLICIES[name]
+    if name.startswith("swarmbench/"):
+        return f"SwarmBench's {ENVIRONMENTS[name][2]} (arXiv 2505.04364)"
+    found: Any = environment(name) if name in ENVIRONMENTS else import_module(POLICIES[name]).POLICIES[name]
     return (getattr(found, "func", found).__doc__ or "").strip().split("\n")[0]
