@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from swarmmind.agents.prompts import quoted, remembered
+from swarmmind.agents.prompts import cut, quoted, remembered
 from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
@@ -65,7 +65,7 @@ def debate_calls(society: Society, rounds: int = 3) -> int:
 
 def _ask(society: Society, agent: Agent, prompt: Message, shown: tuple[Trace, ...], own: Sequence[Reply]) -> Ask:
     if own and not any(trace.kind == ANSWER for trace in shown):
-        last = Trace(own[0].text or "(no answer)", agent.id, ANSWER)
+        last = Trace(cut(own[0].text or "(no answer)"), agent.id, ANSWER)
         shown = (*shown, Trace(society.question.prompt().content, agent.id, PROMPT), last)
     messages = (*society.system(agent), *remembered(shown, prompt))
     return Ask(agent, messages, society.question.output, observation={"question": society.question.text})
