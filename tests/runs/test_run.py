@@ -312,3 +312,48 @@ def test_inner_swarms_of_one_problem_do_not_remember_another(tmp_path: Path) -> 
     assert len(first) == len(other) == 6
     assert all("1 + 1" in prompt and "2 + 3" not in prompt for prompt in first)
     assert all("2 + 3" in prompt and "1 + 1" not in prompt for prompt in other)
+
+
+WHOLE = """
+from swarmmind.effects import Ask, Message
+from swarmmind.topologies import Topology
+
+def in_turn(ctx, society, laps: int = 1):
+    outputs = []
+    for lesson in society.lessons:
+        [reply] = yield [Ask(society.agents[0], (Message("user", f"{lesson.kind}: {lesson.text}"),))]
+        outputs.append(reply.value if society.judge(reply.value, lesson.target) else None)
+    return outputs
+
+school = Topology(in_turn, lambda society, laps=1: len(society.lessons), whole=True)
+"""
+
+
+def test_a_topology_may_take_a_data_set_whole_and_judge_as_it_goes(work: Path) -> None:
+    (work / "school.py").write_text(WHOLE)
+    rows = [{"problem": text, "target": target, "kind": "sum"} for text, target in SUMS]
+    rows[1]["target"] = "6"
+    (work / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = {"problem": {"dataset": "sums.jsonl"}, "score": "number", "model": {"name": "scripted", "accuracy": 1.0}}
+    swarm = {"agents": {"solver": 1}, "topology": "./school.py:school"}
+    path = write_task(work, **changes, swarm=swarm)
+    result = swarmmind.run_sync(path, env={}, allow_code=True)
+    assert result.output == ["The answer is 2.", "The answer is 6.", "The answer is 8."]
+    assert (result.score, result.coverage.planned) == (1.0, 3)
+    prompts = [row[5] for row in content(result.path / "journal.sqlite") if row[2] == "Ask"]
+    assert sum("sum: What is" in prompt for prompt in prompts) == 3
+    items = [json.loads(row[3]) for row in content(result.path / "journal.sqlite") if row[2] == "item"]
+    assert [row["score"] for row in items] == [1.0, 1.0, 1.0]
+
+
+def test_several_memories_stand_side_by_side(work: Path) -> None:
+    swarm = {"agents": {"solver": 2}, "topology": {"use": "debate", "rounds": 2}, "memory": ["window", "window"]}
+    result = swarmmind.run_sync(task(swarm=swarm), env={})
+    prompts = [row[5] for row in content(result.path / "journal.sqlite") if row[2] == "Ask"]
+    assert max(prompt.count('"assistant"') for prompt in prompts) == 2  # each window shows the turn
+
+
+def test_a_wrong_parameter_of_the_second_memory_is_said_with_its_place(work: Path) -> None:
+    swarm = {"agents": {"solver": 2}, "topology": "debate", "memory": ["window", {"use": "window", "mesages": 3}]}
+    with pytest.raises(SpecError, match="mesages: unknown parameter; did you mean 'messages'"):
+        swarmmind.run_sync(task(swarm=swarm), env={})
