@@ -12,6 +12,8 @@ from swarmmind.ports import Memory
 _WINDOW = "swarmmind.memory.window"
 MEMORIES: dict[str, tuple[str, str]] = {
     "none": (_WINDOW, "nothing"),
+    "blackboard": ("swarmmind.memory.blackboard", "Blackboard"),
+    "pheromone": ("swarmmind.memory.pheromone", "Pheromone"),
     "window": (_WINDOW, "Window"),
 }
 """The short names that a memory part's `use:` may give: the module, and the name in it."""

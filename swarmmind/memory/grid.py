@@ -6,8 +6,8 @@
     near = grid.window("food", 3, 4, radius=4)
 
 A line of places is a grid of one row: `Grid(1, bars, kinds)`, whose windows have one row too. Decay is done at each
-tick, in place: one multiplication of 512 x 512 x 4 cells takes a tenth of a millisecond, so a lazy scale would only make
-every reading dearer. `field.Field` is the same over any keys, with lazy decay.
+tick, in place: one multiplication of 512 x 512 x 4 cells takes a tenth of a millisecond, so a lazy scale would only
+make every reading dearer. `field.Field` is the same over any keys, with lazy decay.
 """
 
 from __future__ import annotations
