@@ -14,12 +14,14 @@ _SWARMBENCH = "swarmmind.evals.swarmbench"
 _TASKS = ("flocking", "foraging", "pursuit", "synchronization", "transport")
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     **{f"swarmbench/{task}": (_SWARMBENCH, "SwarmBench", task) for task in _TASKS},
+    "musicswarm": ("swarmmind.evals.musicswarm", "MusicSwarm"),
 }
 """What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
 
 _NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
+    "musicswarm": "swarmmind.evals.musicswarm",
 }
 """What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
 
