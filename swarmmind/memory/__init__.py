@@ -13,6 +13,7 @@ _WINDOW = "swarmmind.memory.window"
 MEMORIES: dict[str, tuple[str, str]] = {
     "none": (_WINDOW, "nothing"),
     "blackboard": ("swarmmind.memory.blackboard", "Blackboard"),
+    "longterm": ("swarmmind.memory.longterm", "LongTerm"),
     "pheromone": ("swarmmind.memory.pheromone", "Pheromone"),
     "window": (_WINDOW, "Window"),
 }
