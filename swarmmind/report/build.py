@@ -23,7 +23,8 @@ from markupsafe import Markup
 
 from swarmmind.errors import RunError
 from swarmmind.report import text
-from swarmmind.report.pack import TEXT_CHARACTERS, Packer, Transcripts
+from swarmmind.report.context import Contexts
+from swarmmind.report.pack import TEXT_CHARACTERS, Marks, Packer, Transcripts
 from swarmmind.report.read import Source
 from swarmmind.report.records import Frames, Tables
 from swarmmind.report.tally import Tally, plus
@@ -69,7 +70,13 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     tally = Tally(source)
     packer = Packer()
     frames = Frames(source, packer, _FRAME_CHARACTERS_PER_BYTE * limit_bytes)
-    transcripts = Transcripts(source, tally.members, packer, limit_bytes)
+    marks, contexts = Marks(), Contexts(source, tally.members)
+    for place, member in enumerate(tally.members.values()):
+        for joined, kept in source.requests(member.ids):
+            marks.see(place, joined, kept)
+            contexts.see(place, joined, kept)
+    contexts.close()
+    transcripts = Transcripts(source, tally.members, marks, packer, limit_bytes)
 
     def chunks() -> Iterator[tuple[str, str]]:
         yield from frames.chunks()
@@ -94,6 +101,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         task=source.task,
         tally=tally,
         latency=tally.latency(),
+        contexts=contexts,
         tables=Tables(source),
         chunks=chunks(),
         index=index,

@@ -39,8 +39,34 @@ class Packer:
         return f"c{self.count - 1}", letters
 
 
+class Marks:
+    """By hash of a message, which agent it was sent to; `_SEVERAL` if to several (or, rarely, by collision)."""
+
+    def __init__(self) -> None:
+        self._slots = array("i", [-1]) * _MARKS
+
+    def see(self, place: int, joined: bytes, kept: int) -> None:
+        """A request to the agent at this place: its digests, and how many of them it shares with the one before."""
+        slots = self._slots
+        for digest in digests(joined, kept):
+            slot = int.from_bytes(digest[:4], "big") % _MARKS
+            if slots[slot] != place:
+                slots[slot] = place if slots[slot] == -1 else _SEVERAL
+
+    def several(self, digest: bytes) -> bool:
+        """Whether several agents were sent this message."""
+        return self._slots[int.from_bytes(digest[:4], "big") % _MARKS] == _SEVERAL
+
+
 class Transcripts:
     """The exchanges of every agent, up to a weight.
+
+    Args:
+        source: the run.
+        members: its agents.
+        marks: has seen every request.
+        packer: numbers the chunks.
+        limit_bytes: how much of the page is enough.
 
     Attributes:
         places: by agent, `[chunk, first exchange in it, exchanges]` in order of completion.
@@ -49,20 +75,21 @@ class Transcripts:
         clipped: texts that are not in the page in full.
     """
 
-    def __init__(self, source: Source, members: dict[str, Member], packer: Packer, limit_bytes: int) -> None:
+    def __init__(
+        self, source: Source, members: dict[str, Member], marks: Marks, packer: Packer, limit_bytes: int
+    ) -> None:
         self.places: dict[str, list[list[int]]] = {}
         self.shared: list[list[int]] = []
         self.left_out = 0
         self.clipped = 0
         self._source, self._packer, self._limit_bytes = source, packer, limit_bytes
-        self._members = list(members.values())
+        self._members, self._marks = list(members.values()), marks
         self._numbers: dict[bytes, int] = {}
         self._pool: list[tuple[str, str]] = []
         self._pool_size = 0
 
     def chunks(self) -> Iterator[tuple[str, str]]:
         """Id and letters of chunk after chunk; the attributes are whole when this has ended."""
-        marks = self._mark()
         chunk = _Chunk()
         for member in _fair(self._members):
             if self._packer.weight_bytes >= self._limit_bytes:
@@ -70,7 +97,7 @@ class Transcripts:
                 continue
             before, start, places = b"", len(chunk.exchanges), self.places.setdefault(member.id, [])
             for done, row_id in enumerate(member.ids, 1):
-                before = self._exchange(chunk, row_id, before, marks)
+                before = self._exchange(chunk, row_id, before)
                 if chunk.size < CHUNK_CHARACTERS and self._pool_size < CHUNK_CHARACTERS:
                     continue
                 places.append([self._packer.count, start, len(chunk.exchanges) - start])
@@ -86,26 +113,12 @@ class Transcripts:
             yield self._packer.pack(chunk.data())
         yield from self._flush()
 
-    def _mark(self) -> array[int]:
-        """By hash of a message, which agent it was sent to; `_SEVERAL` if to several (or, rarely, by collision)."""
-        marks = array("i", [-1]) * _MARKS
-        for place, member in enumerate(self._members):
-            before = b""
-            for row_id in member.ids:
-                joined, _ = self._source.request(row_id)
-                for digest in digests(joined, common(before, joined)):
-                    slot = int.from_bytes(digest[:4], "big") % _MARKS
-                    if marks[slot] != place:
-                        marks[slot] = place if marks[slot] == -1 else _SEVERAL
-                before = joined
-        return marks
-
-    def _exchange(self, chunk: _Chunk, row_id: int, before: bytes, marks: array[int]) -> bytes:
+    def _exchange(self, chunk: _Chunk, row_id: int, before: bytes) -> bytes:
         key, value, seconds, queued, joined, body = self._source.exchange(row_id)
         kept = common(before, joined)
         sent: list[int] = []
         for digest in digests(joined, kept):
-            if marks[int.from_bytes(digest[:4], "big") % _MARKS] == _SEVERAL:
+            if self._marks.several(digest):
                 sent.append(-1 - self._share(digest))
             else:
                 sent.append(chunk.message(digest, self))

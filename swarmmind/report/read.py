@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,14 @@ class Source:
         row = self.db.execute(query, (result_id,)).fetchone()
         return row or (b"", "")
 
+    def requests(self, ids: Iterable[int]) -> Iterator[tuple[bytes, int]]:
+        """Of these results in turn, the digests of their requests, and how many the one before began with as well."""
+        before = b""
+        for result_id in ids:
+            joined, _ = self.request(result_id)
+            yield joined, common(before, joined)
+            before = joined
+
     def exchange(self, result_id: int) -> tuple[str, str, float, float, bytes, str]:
         """Key, value (JSON), seconds and queued seconds of one result, and its request as `request` gives it."""
         query = (
@@ -171,9 +179,14 @@ def common(before: bytes, joined: bytes) -> int:
     """How many messages two requests share at their start."""
     if joined.startswith(before):
         return len(before) // _DIGEST_BYTES
-    pairs = enumerate(zip(digests(before), digests(joined), strict=False))
-    shortest = min(len(before), len(joined)) // _DIGEST_BYTES
-    return next((place for place, (old, new) in pairs if old != new), shortest)
+    low, high = 0, min(len(before), len(joined)) // _DIGEST_BYTES
+    while low < high:
+        middle = (low + high + 1) // 2
+        if joined.startswith(before[: middle * _DIGEST_BYTES]):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _lenient(raw: bytes) -> str:
