@@ -9,6 +9,7 @@ from swarmmind.effects import Program
 from swarmmind.topologies.debate import debate, debate_calls
 from swarmmind.topologies.society import Lesson, Policy, Question, Society
 from swarmmind.topologies.solo import solo, solo_calls
+from swarmmind.topologies.swarmsys import swarmsys
 from swarmmind.topologies.vote import vote, vote_calls
 from swarmmind.topologies.world import world, world_calls
 
@@ -31,6 +32,7 @@ class Topology(NamedTuple):
 TOPOLOGIES: dict[str, Topology] = {
     "debate": Topology(debate, debate_calls),
     "solo": Topology(solo, solo_calls),
+    "swarmsys": Topology(swarmsys),
     "vote": Topology(vote, vote_calls),
     "world": Topology(world, world_calls),
 }

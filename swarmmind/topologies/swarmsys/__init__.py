@@ -1,0 +1,6 @@
+"""SwarmSys: explorers, workers and validators whose allocation learns from verdicts (arXiv 2510.10047)."""
+
+from swarmmind.topologies.swarmsys.loop import swarmsys
+from swarmmind.topologies.swarmsys.profiles import Learning, Profiles
+
+__all__ = ["Learning", "Profiles", "swarmsys"]

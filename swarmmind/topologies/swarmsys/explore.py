@@ -1,0 +1,83 @@
+"""Explorers: they find events, are told what was refused and what is missing, and so does the run come to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from swarmmind.agents.prompts import quoted
+from swarmmind.effects import Record
+from swarmmind.topologies.recall import Steps, embedded
+from swarmmind.topologies.swarmsys import prompts
+from swarmmind.topologies.swarmsys.events import Refusal
+from swarmmind.topologies.swarmsys.state import State
+
+_ENDINGS = 2  # times that validators are asked whether to end; after that nothing more can be hoped for
+
+
+def explore(state: State) -> Steps[None]:
+    """Ask all explorers for events, at once, and take what can be taken.
+
+    Raises:
+        Failed: too few of them answered (see `Policy`), or the embedder failed.
+    """
+    board = state.board
+    if board.full and board.idle():
+        return
+    loads = prompts.loads(state.names, state.profiles.load.tolist())
+    known = {event.id: event.status for event in (*state.closed, *board.open())}
+    output = prompts.MORE if board.events else prompts.PLAN
+    asks: list[Any] = []
+    for agent in state.explorers:
+        told = state.refusals.pop(agent.id, [])
+        text = prompts.explore(state.task, board, state.closed, loads, told, state.missing)
+        observation = {"do": "explore", "task": state.task, "events": known, "refused": [one.event for one in told]}
+        asks.append(state.ask(agent, text, output, observation))
+    replies = yield asks
+    state.check(replies)
+    state.missing = []
+    answered = [
+        (agent.id, reply.value["events"]) for agent, reply in zip(state.explorers, replies, strict=True) if reply.ok
+    ]
+    for refusal in (yield from add(state, [(by, event) for by, events in answered for event in events])):
+        state.refusals.setdefault(refusal.by, []).append(refusal)
+
+
+def add(state: State, proposals: Sequence[tuple[str, Mapping[str, Any]]]) -> Steps[list[Refusal]]:
+    """Put proposed events on the board, with their vectors; what was refused is recorded and returned.
+
+    Raises:
+        Failed: the embedder failed.
+    """
+    changed, refused = state.board.propose(proposals)
+    vectors = yield from embedded([event.text for event in changed])
+    for event, vector in zip(changed, vectors, strict=True):
+        event.vector = vector
+        state.history.added(event)
+    records = [Record("event", event.told()) for event in changed]
+    yield [*records, *(Record("refusal", refusal._asdict()) for refusal in refused)]
+    return refused
+
+
+def ended(state: State) -> Steps[bool]:
+    """Nothing is open and nothing was proposed: whether more than half of the validators end the run.
+
+    If they do not, explorers are told what is missing, and asked once more.
+
+    Raises:
+        Failed: too few of them answered (see `Policy`).
+    """
+    state.endings += 1
+    if state.endings > _ENDINGS or not state.board.events:
+        return True
+    text = prompts.end(state.task, state.board, state.closed)
+    replies = yield [state.ask(agent, text, prompts.END, {"do": "end"}) for agent in state.validators]
+    state.check(replies)
+    told = {agent.id: reply.value for agent, reply in zip(state.validators, replies, strict=True) if reply.ok}
+    yield [Record("end", {"round": state.number, "votes": {who: value["end"] for who, value in told.items()}})]
+    state.missing = [
+        quoted(who, prompts.cut(value["missing"], prompts.MAX_REASON))
+        for who, value in told.items()
+        if not value["end"]
+    ]
+    return 2 * len(state.missing) < len(told) or not told or state.board.full
