@@ -21,7 +21,7 @@ from swarmmind.evals.scorers import SCORERS
 from swarmmind.report.text import number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
-from swarmmind.runs.models import endpoints, prices
+from swarmmind.runs.models import embedder_price, endpoints, prices
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
 from swarmmind.spec import library, load_task, task_schema
@@ -58,7 +58,7 @@ def check(
         data: dict[str, Any] = {"task": str(task), "valid": True, "code": code, "estimate": None}
         return _print_check(data, None, as_json)
     plan = make_plan(loaded, parse_inputs(inputs or []), allow_code=allow_code)
-    found = anyio.run(estimate, plan, prices(plan))
+    found = anyio.run(estimate, plan, prices(plan), embedder_price(plan))
     data = {
         "task": str(task),
         "valid": True,
@@ -66,6 +66,7 @@ def check(
         "agents": len(plan.society.agents),
         "topology": loaded.topology.name,
         "models": list(plan.specs),
+        "embedder": plan.task.embedder.name,
         "endpoints": endpoints(plan, os.environ),
         "estimate": {name: getattr(found, name) for name in found.__struct_fields__},
         "budget": {k: getattr(plan.task.budget.limits(), k) for k in ("calls", "tokens", "usd", "seconds")},
@@ -77,9 +78,10 @@ def check(
 def _concerns(plan: Plan, found: Estimate) -> list[str]:
     limits = plan.task.budget.limits()
     concerns: list[str] = []
-    if limits.calls is not None and found.calls > limits.calls:
-        concerns.append(f"the run needs {found.calls:,} calls, the budget allows {limits.calls:,}")
-    tokens = found.prompt_tokens + found.completion_tokens
+    calls = found.calls + found.embedding_calls
+    if limits.calls is not None and calls > limits.calls:
+        concerns.append(f"the run needs {calls:,} calls, the budget allows {limits.calls:,}")
+    tokens = found.prompt_tokens + found.completion_tokens + found.embedding_tokens
     if limits.tokens is not None and tokens > limits.tokens:
         concerns.append(f"the run needs about {tokens:,} tokens, the budget allows {limits.tokens:,}")
     if found.cost_usd is not None and limits.usd is not None and found.cost_usd > limits.usd:
@@ -100,6 +102,9 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
         tokens = number(found.prompt_tokens)
         out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
         out.append(f"calls: {number(found.calls)}")
+        requests, read = number(found.embedding_calls), number(found.embedding_tokens)
+        asked = f", {requests} requests, about {read} tokens" if found.embedding_calls else ""
+        out.append(f"vectors: {data['embedder']}{asked}")
         out.append(
             f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable"
         )

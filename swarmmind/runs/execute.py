@@ -16,16 +16,19 @@ from swarmmind import report
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Ask, Outcome, Usage
 from swarmmind.errors import RunError
+from swarmmind.models.embedding import Embeddings
 from swarmmind.runs import folder as folders
-from swarmmind.runs.models import Models
+from swarmmind.runs.models import Models, unpriced
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Coverage, Result, Status
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver
+from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
+from swarmmind.traces import Embed
 from swarmmind.version import __version__
 
 
@@ -85,11 +88,10 @@ async def execute(
         stack.callback(journal.close)
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
-        asker = Asker(models.by_name, plan.societies, models.reasks)
         purse = Purse(plan.task.budget.limits())
-        driver = Driver(World(journal, clock, plan.streams, purse, meter), {Ask: asker})
+        driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models))
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
-        _check_same(session)
+        _check_same(session, models)
         journal.start()
         if watch is not None:
             watch(Progress(folder, plan, meter, driver.elapsed))
@@ -97,6 +99,14 @@ async def execute(
     if with_report:
         await anyio.to_thread.run_sync(report.render, folder)
     return result
+
+
+def handlers(plan: Plan, models: Models) -> dict[type, Handler]:
+    """Who executes which effects of a run."""
+    return {
+        Ask: Asker(models.by_name, plan.societies, models.reasks),
+        Embed: Embeddings(models.embedder, plan.task.embedder.batch),
+    }
 
 
 async def _run(session: _Session, models: Models) -> Result:
@@ -120,12 +130,16 @@ async def _run(session: _Session, models: Models) -> Result:
     return result
 
 
-def _check_same(session: _Session) -> None:
-    """A folder's journal belongs to one seed and program; say so before anything diverges."""
+def _check_same(session: _Session, models: Models) -> None:
+    """A folder's journal belongs to one seed, embedder and program; say so before anything diverges."""
     journal, plan = session.journal, session.plan
     seed = journal.meta("seed")
     if seed is not None and seed != plan.task.seed:
         raise RunError(f"{session.folder}: was run with seed {seed}, not {plan.task.seed}; start a new run instead")
+    embedder, name = journal.meta("embedder"), models.embedder.name
+    if embedder is not None and embedder != name:
+        raise RunError(f"{session.folder}: its vectors are of {embedder!r}, not {name!r}; start a new run instead")
+    journal.note("embedder", name)
     journal.note("seed", plan.task.seed)
     journal.note("status", "running")
     journal.note("task", blake2b(plan.loaded.text.encode(), digest_size=16).hexdigest())
@@ -172,7 +186,7 @@ def _undone(plan: Plan, coverage: Coverage) -> str | None:
 def _warnings(plan: Plan, usage: Usage) -> list[str]:
     warnings: list[str] = []
     if usage.cost_usd is None:
-        names = ", ".join(name for name in plan.specs)
+        names = ", ".join(unpriced(plan) or plan.specs)
         warnings.append(f"money is unknown: no price for {names}; add it under 'prices'")
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         warnings.append("tokens are unknown: the server did not report them for every call")

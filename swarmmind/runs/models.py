@@ -1,23 +1,27 @@
-"""The models of one run: made from the task, shared by all agents that name them, closed at its end."""
+"""The models of one run, and its embedder: made from the task, shared by all agents, closed at its end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from swarmmind.errors import MissingExtra, SpecError, UserError
 from swarmmind.evals.environments import policies
 from swarmmind.models.cache import Cached
-from swarmmind.models.make import Endpoints, Sources, identity, locate, make_model
+from swarmmind.models.embed_make import locate_embedder, make_embedder
+from swarmmind.models.make import Address, Endpoints, Sources, identity, locate, make_model
 from swarmmind.models.prices import FREE, Price
-from swarmmind.ports import Model
+from swarmmind.ports import Embedder, Model
 from swarmmind.runs.plan import Plan
-from swarmmind.spec import ModelSpec
+from swarmmind.spec import EndpointLimits, ModelSpec
+from swarmmind.spec.embedder import EmbedderSpec
 
 CACHE = ".swarmmind-cache.sqlite"
+_REMOTE = ("openai", "vllm")
 
 
 class Models:
-    """What answers the agents of a run.
+    """What answers the agents of a run, and what turns their texts into vectors.
 
     Args:
         plan: the run.
@@ -26,16 +30,18 @@ class Models:
     Attributes:
         by_name: the models, by the name agents know them by.
         reasks: how often each is asked again for an answer that cannot be read.
+        embedder: what executes its embeddings.
         endpoints: the limiters and connection pools underneath.
 
     Raises:
-        UserError: a key or an optional package is missing, a policy is unknown, or money is limited and unknown.
+        UserError: a key or an optional package is missing, a policy is unknown, an embedder's model is not there, or
+            money is limited and unknown.
     """
 
     def __init__(self, plan: Plan, env: Mapping[str, str]) -> None:
         self.endpoints = Endpoints()
         known = prices(plan)
-        _check_money(plan, known)
+        _check_money(plan)
         answers = {item.text: str(item.target) for item in plan.items if item.target is not None}
         sources = Sources(self.endpoints, env, policies(), plan.streams, answers)
         self.by_name: dict[str, Model] = {}
@@ -43,31 +49,57 @@ class Models:
             model = make_model(spec, sources, known[name])
             self.by_name[name] = _cached(model, spec, plan, env)
         self.reasks = {name: spec.reasks for name, spec in plan.specs.items()}
+        self.embedder = embedder(plan, sources)
 
     async def close(self) -> None:
         """Close every connection and cache; nothing is in flight any more."""
         for model in self.by_name.values():
             await model.close()
+        await self.embedder.close()
         await self.endpoints.close()
+
+
+def embedder(plan: Plan, sources: Sources) -> Embedder:
+    """The embedder of a run; one that sets no limits for its endpoint has those of the models there.
+
+    Raises:
+        SpecError: it cannot be made, with its place in the task.
+        MissingExtra: an optional package is not installed.
+    """
+    spec = plan.task.embedder
+    if spec.remote and "limits" not in spec.model_fields_set:
+        spec = spec.model_copy(update={"limits": _shared_limits(plan, spec, sources.environ)})
+    try:
+        return make_embedder(spec, sources, plan.loaded.folder, embedder_price(plan))
+    except (SpecError, MissingExtra):
+        raise
+    except UserError as error:
+        raise plan.loaded.error(plan.loaded.source.deepest(("embedder", "name")), str(error)) from error
+
+
+def _shared_limits(plan: Plan, spec: EmbedderSpec, env: Mapping[str, str]) -> EndpointLimits:
+    address = locate_embedder(spec, env)
+    remote = [other for other in plan.specs.values() if other.provider in _REMOTE]
+    return next((other.limits for other in remote if locate(other, env)[1:] == address[1:]), spec.limits)
 
 
 def endpoints(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     """Where each model that is not in this process would be reached, and which variable's key it would be sent."""
-    found: dict[str, str] = {}
-    for name, spec in plan.specs.items():
-        if spec.provider in ("openai", "vllm"):
-            address = locate(spec, env)
-            variable = spec.api_key_env or f"{spec.provider.upper()}_API_KEY"
-            found[name] = f"{address.base_url} ({f'with the key in {variable}' if address.key else 'without a key'})"
+    found = {name: _shown(locate(spec, env), spec) for name, spec in plan.specs.items() if spec.provider in _REMOTE}
+    spec = plan.task.embedder
+    if spec.remote:
+        found[f"{spec.name} (embedder)"] = _shown(locate_embedder(spec, env), spec.endpoint())
     return found
+
+
+def _shown(address: Address, spec: ModelSpec) -> str:
+    variable = spec.api_key_env or f"{spec.provider.upper()}_API_KEY"
+    return f"{address.base_url} ({f'with the key in {variable}' if address.key else 'without a key'})"
 
 
 def prices(plan: Plan) -> dict[str, Price | None]:
     """What each model costs: the task says, what runs in this process is free, anything else is unknown."""
-    given = {
-        name: Price(price.prompt_usd_per_million, price.completion_usd_per_million, price.cached_usd_per_million)
-        for name, price in plan.task.prices.items()
-    }
+    given = _given(plan)
     free = ("scripted", "builtin")
     return {
         name: given.get(name, given.get(spec.name, FREE if spec.provider in free else None))
@@ -75,8 +107,27 @@ def prices(plan: Plan) -> dict[str, Price | None]:
     }
 
 
-def _check_money(plan: Plan, known: Mapping[str, Price | None]) -> None:
-    unknown = [name for name, price in known.items() if price is None]
+def embedder_price(plan: Plan) -> Price | None:
+    """What the embedder costs: the task says, what runs in this process is free, anything else is unknown."""
+    spec = plan.task.embedder
+    return _given(plan).get(spec.name) if spec.remote else FREE
+
+
+def _given(plan: Plan) -> dict[str, Price]:
+    return {
+        name: Price(price.prompt_usd_per_million, price.completion_usd_per_million, price.cached_usd_per_million)
+        for name, price in plan.task.prices.items()
+    }
+
+
+def unpriced(plan: Plan) -> list[str]:
+    """The models, and the embedder, whose price is unknown."""
+    unknown = [name for name, price in prices(plan).items() if price is None]
+    return unknown if embedder_price(plan) is not None else [*unknown, plan.task.embedder.name]
+
+
+def _check_money(plan: Plan) -> None:
+    unknown = unpriced(plan)
     if plan.task.budget.usd is not None and unknown:
         message = f"cannot be a wall without a price for {unknown[0]!r}; add it under 'prices'"
         raise plan.loaded.error(("budget", "usd"), message)

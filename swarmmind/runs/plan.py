@@ -58,8 +58,9 @@ class Plan(NamedTuple):
 
     @property
     def rehearsable(self) -> bool:
-        """Whether every agent answers from this process, so that the run needs neither network nor real time."""
-        return all(spec.provider in ("scripted", "builtin") for spec in self.specs.values())
+        """Whether agents and embedder answer from this process at once: the run needs no network and no real time."""
+        here = all(spec.provider in ("scripted", "builtin") for spec in self.specs.values())
+        return here and self.task.embedder.at_once
 
     def score(self, value: Any) -> float | None:
         """The run's score: the world's own, the mean of a data set, or the output's; `None` if nothing was scored.

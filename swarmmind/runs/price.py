@@ -7,7 +7,7 @@ failures, growth of contexts included. Tokens are estimated as characters / 4.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,22 @@ import msgspec
 from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.effects import Ask, Choice, Json, Limits, Nested, Outcome, Reply, Usage
 from swarmmind.errors import Spent
+from swarmmind.models.embed_hashing import Hashing
+from swarmmind.models.embedding import Embeddings
 from swarmmind.models.example_json import example
-from swarmmind.models.prices import Price
+from swarmmind.models.prices import FREE, Price
+from swarmmind.ports import Call
 from swarmmind.runs.plan import Plan
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
+from swarmmind.spec.embedder import EmbedderSpec
+from swarmmind.traces import Embed, Embedding, Load, Loaded, Persist, Persisted
 
 MAX_REHEARSED_CALLS = 5_000
 _TYPICAL_TOKENS = 120
@@ -44,6 +50,8 @@ class Estimate(msgspec.Struct, frozen=True):
         cost_usd: at the typical length; `None` without a price.
         max_cost_usd: if every answer is as long as it may be.
         rehearsed: how many calls were rehearsed; the rest is extrapolated.
+        embedding_calls: requests to the embedder, if it is behind an endpoint; not among `calls`, but in the costs.
+        embedding_tokens: read by these.
     """
 
     calls: int
@@ -54,6 +62,8 @@ class Estimate(msgspec.Struct, frozen=True):
     cost_usd: float | None
     max_cost_usd: float | None
     rehearsed: int
+    embedding_calls: int = 0
+    embedding_tokens: int = 0
 
 
 class _Rehearsal:
@@ -93,6 +103,40 @@ class _Rehearsal:
         return Reply(text=str(outcome.value), value=outcome.value)
 
 
+class _Vectors:
+    """Gives vectors, whose values nobody will ever read, and counts what they would cost."""
+
+    name = "rehearsal"
+
+    def __init__(self, spec: EmbedderSpec) -> None:
+        self._hashing, self._remote = Hashing(), spec.remote
+        self.calls = self.tokens = 0
+
+    def embed(self, texts: Sequence[str], call: Call) -> Embedding:
+        """The vectors of the texts."""
+        if self._remote:
+            self.calls += 1
+            self.tokens += sum(-(-len(text) // _CHARS_PER_TOKEN) for text in texts)
+        return self._hashing.embed(texts, call)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Empty:
+    """Stores that hold nothing and forget everything: a rehearsal leaves no trace."""
+
+    def __call__(self, effect: Load | Persist, flight: Flight) -> Loaded | Persisted:
+        return Loaded() if isinstance(effect, Load) else Persisted(len(effect.changes))
+
+    def replayed(self, effect: Load | Persist, flight: Flight, result: Loaded | Persisted) -> None:
+        """Nothing is remembered."""
+
+    def read(self, effect: Load | Persist, outcome: Outcome) -> Loaded | Persisted:
+        """No program answers for a store."""
+        return type(effect).result(failure=outcome.failure)
+
+
 def _typical(ask: Ask) -> int:
     return 4 if isinstance(ask.output, Choice) else _TYPICAL_TOKENS
 
@@ -107,26 +151,43 @@ def _answer(ask: Ask, flight: Flight) -> tuple[str, Any]:
     return text, text
 
 
-async def estimate(plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:
+async def estimate(plan: Plan, prices: Mapping[str, Price | None], embedding: Price | None = FREE) -> Estimate:
     """Rehearse a run and price it.
 
     Args:
         plan: the run; its environment is played and must be reset before it is used again (a run does that).
         prices: by model name; a model without one makes money unknown.
+        embedding: the embedder's; without one, money is unknown if anything is embedded.
 
     Raises:
         Exception: what the program raises; a topology that fails here would fail in the run.
     """
+    vectors, stores = _Vectors(plan.task.embedder), _Empty()
     rehearsal = _Rehearsal(min(plan.calls or MAX_REHEARSED_CALLS, MAX_REHEARSED_CALLS), plan.societies)
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal.sqlite")
         try:
             journal.start()
             world = World(journal, VirtualClock(), plan.streams, Purse(Limits()), Meter())
-            await Driver(world, {Ask: rehearsal}).run(plan.program)
+            embeddings = Embeddings(vectors, plan.task.embedder.batch)
+            handlers: dict[type, Handler] = {Ask: rehearsal, Embed: embeddings, Load: stores, Persist: stores}
+            await Driver(world, handlers).run(plan.program)
         finally:
             journal.close()
-    return _scaled(rehearsal, plan, prices)
+    return _embedded(_scaled(rehearsal, plan, prices), vectors, embedding)
+
+
+def _embedded(found: Estimate, vectors: _Vectors, price: Price | None) -> Estimate:
+    """An estimate with what its vectors cost."""
+    if not vectors.calls:
+        return found
+    factor = found.calls / max(found.rehearsed, 1)
+    calls, tokens = round(vectors.calls * factor), round(vectors.tokens * factor)
+    usd = price and price.cost_usd(Usage(calls, tokens, 0, 0))
+    costs = [None if usd is None or known is None else known + usd for known in (found.cost_usd, found.max_cost_usd)]
+    return msgspec.structs.replace(
+        found, cost_usd=costs[0], max_cost_usd=costs[1], embedding_calls=calls, embedding_tokens=tokens
+    )
 
 
 def _scaled(rehearsal: _Rehearsal, plan: Plan, prices: Mapping[str, Price | None]) -> Estimate:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from swarmmind.effects import Limits
+from swarmmind.spec.embedder import EmbedderField, EmbedderSpec
 from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
 from swarmmind.spec.source import show
 from swarmmind.spec.values import Name, Open, Parameter, Scalar, Strict, TokenCount
@@ -222,6 +223,9 @@ class Task(Strict):
     model: ModelField = Field(description="The model of every agent that names no other.")
     models: dict[Name, ModelField] = Field(
         default={}, description="Further models, by the name that groups and cards use."
+    )
+    embedder: EmbedderField = Field(
+        default=EmbedderSpec(name="hashing"), description="What turns texts into vectors for memories that embed."
     )
     swarm: Swarm = Field(description="The population and how it works together.")
     score: ScoreField | None = Field(default=None, description="How the output is judged.")

@@ -10,6 +10,8 @@ import anyio
 
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Agent, Ask, Limits, Message, Outcome, Program
+from swarmmind.models.embed_hashing import Hashing
+from swarmmind.models.embedding import Embeddings
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Model, Request
 from swarmmind.rng import Streams
@@ -20,6 +22,7 @@ from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
+from swarmmind.traces import Embed
 
 
 class Played(NamedTuple):
@@ -58,7 +61,7 @@ def play(
 ) -> Played:
     """Run a program to its end against one model; `asked` lists the agents that the model really answered.
 
-    `handlers` execute effects other than asks, by type.
+    `handlers` execute effects other than asks, by type; vectors come from hashing unless they say otherwise.
 
     Raises:
         TimeoutError: it was cut off from outside after `cut_after_seconds`.
@@ -83,7 +86,8 @@ def play(
             meter, purse = Meter(), Purse(limits)
             clock = RealClock() if real else VirtualClock()
             asker = Asker({"m": Counted()}, societies)
-            driver = Driver(World(record, clock, Streams(seed), purse, meter), {Ask: asker, **(handlers or {})})
+            known = {Ask: asker, Embed: Embeddings(Hashing()), **(handlers or {})}
+            driver = Driver(World(record, clock, Streams(seed), purse, meter), known)
             with anyio.fail_after(cut_after_seconds):
                 outcome = await driver.run(program)
             return Played(outcome, meter, purse, clock.now(), asked)

@@ -1,0 +1,167 @@
+"""One request to an endpoint, whatever it asks: retried, held back by the limiter, and paid from the purse.
+
+Three layers, one worry each, from the outside in: *retried* (`Sender.send`), *limited* (`_limited`: a place at the
+endpoint), *metered* (`_metered`: the worst case reserved before sending, what it cost settled after).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from swarmmind.effects import Failure, FailureKind, Usage
+from swarmmind.models import retry, wire
+from swarmmind.models.chat import Patience
+from swarmmind.models.limiter import Limiter, Place
+from swarmmind.models.prices import Price, priced
+from swarmmind.models.redact import Redactor
+from swarmmind.models.transports.shared import NotSent
+from swarmmind.ports import Call, HttpResponse, Transport, TransportError
+
+_UNSENT = Usage(1, 0, 0, 0, 0.0)  # a request that was refused, by the server or on the way, costs nothing but a call
+_NEVER_PASSES = "insufficient_quota"  # OpenAI says 429 when the account is empty
+_REPORT_SECONDS = 0.1  # a request gives up so long before the deadline, to say what became of it
+
+
+class Unreadable(Exception):
+    """A 2xx body that is not what the protocol says; `usage` is what it cost as far as it says."""
+
+    def __init__(self, message: str, usage: Usage = wire.UNKNOWN) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+Read = Callable[[bytes], tuple[Any, Usage]]
+"""From a 2xx body to what it says and what it cost; raises `Unreadable`."""
+
+
+class Sent(NamedTuple):
+    """What a request came to: a value or a failure, and what that cost over all attempts."""
+
+    value: Any = None
+    failure: Failure | None = None
+    usage: Usage = Usage()
+
+
+class _Try(NamedTuple):
+    """What one attempt came to, and how long the server wants us to stay away if it may be tried again."""
+
+    sent: Sent
+    passing: bool = False
+    retry_after_seconds: float | None = None
+
+
+class Sender:
+    """Sends requests to one path of one endpoint.
+
+    Args:
+        path: below the base URL.
+        transport: carries them; shared by all that use the endpoint.
+        limiter: holds them back; shared likewise.
+        price: what tokens cost; `None`: unknown.
+        patience: how often and how long it tries.
+        redactor: keeps the endpoint's key out of failures.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        transport: Transport,
+        limiter: Limiter,
+        price: Price | None,
+        patience: Patience,
+        redactor: Redactor,
+    ) -> None:
+        self.path, self.transport, self.limiter = path, transport, limiter
+        self.price, self.patience, self._redactor = price, patience, redactor
+
+    async def send(self, body: bytes, worst: Usage, read: Read, call: Call) -> Sent:
+        """Send a body, at most `patience.attempts` times, until `read` can make something of the answer.
+
+        Args:
+            body: JSON.
+            worst: the most that one attempt can cost, money aside.
+            read: reads a 2xx body.
+            call: whom it is for.
+
+        Raises:
+            Spent: the budget cannot pay for the (next) attempt; it was not sent.
+        """
+        worst = priced(worst, self.price)
+        usage, attempt = Usage(), 0
+        while True:
+            attempt += 1
+            tried, place = await self._limited(body, worst, read, call)
+            usage += tried.sent.usage
+            wait_seconds = self._wait_seconds(tried, attempt, call)
+            if wait_seconds is None:
+                call.after_kept(place.release)
+                return tried.sent._replace(usage=usage)
+            place.release()
+            await call.sleep(wait_seconds)
+
+    def _wait_seconds(self, tried: _Try, attempt: int, call: Call) -> float | None:
+        """How long to wait before the next attempt; `None` if there will be none."""
+        if not tried.passing or attempt >= self.patience.attempts:
+            return None
+        seconds = retry.backoff_seconds(attempt, call.rng(f"retry/{attempt}"))
+        seconds = max(seconds, tried.retry_after_seconds or 0.0)
+        late = call.deadline is not None and call.now() + seconds >= call.deadline
+        return None if late else seconds
+
+    async def _limited(self, body: bytes, worst: Usage, read: Read, call: Call) -> tuple[_Try, Place]:
+        place = await self.limiter.acquire(call, (worst.prompt_tokens or 0) + (worst.completion_tokens or 0))
+        try:
+            tried = await self._metered(body, worst, read, call)
+        except BaseException:  # out of budget, or cancelled: the place is free at once
+            place.release()
+            raise
+        failure = tried.sent.failure
+        if failure is None:
+            self.limiter.succeeded(place, call.now())
+        elif failure.kind == "busy" and tried.passing:
+            self.limiter.rejected(place, call.now(), tried.retry_after_seconds)
+        return tried, place
+
+    async def _metered(self, body: bytes, worst: Usage, read: Read, call: Call) -> _Try:
+        if not call.try_reserve(worst):
+            await call.reserve(worst)
+        actual = wire.UNKNOWN  # also when this task is cancelled: the server may have worked on it
+        try:
+            tried = await self._post(body, read, call)
+            actual = tried.sent.usage
+        finally:
+            call.settle(worst, actual)
+        return tried
+
+    async def _post(self, body: bytes, read: Read, call: Call) -> _Try:
+        timeout_seconds = self.patience.timeout_seconds
+        if call.deadline is not None:
+            left = call.deadline - call.now()
+            timeout_seconds = min(timeout_seconds, left - min(_REPORT_SECONDS, left / 10))
+            if left <= 0:
+                return self._failed("timeout", "no time left to send the request", Usage(), passing=False)
+        try:
+            response = await self.transport.post(self.path, body, timeout_seconds)
+        except TransportError as error:
+            kind: FailureKind = "timeout" if error.kind == "timeout" else "connection"
+            return self._failed(kind, str(error), _UNSENT if isinstance(error, NotSent) else wire.UNKNOWN)
+        if not 200 <= response.status < 300:
+            return self._complaint(response)
+        try:
+            value, usage = read(response.body)
+        except Unreadable as error:
+            return self._failed("server", str(error), priced(error.usage, self.price))
+        return _Try(Sent(value, usage=priced(usage, self.price)))
+
+    def _complaint(self, response: HttpResponse) -> _Try:
+        kind = retry.kind_of(response.status)
+        if kind == "busy" and wire.error_code(response.body) == _NEVER_PASSES:
+            kind = "refused"
+        message = f"HTTP {response.status}: {wire.error_text(response.body)}"
+        after = retry.retry_after_seconds(response.headers) if kind != "refused" else None
+        return self._failed(kind, message, _UNSENT, passing=kind != "refused", retry_after_seconds=after)
+
+    def _failed(self, kind: FailureKind, message: str, usage: Usage, passing: bool = True, **more: Any) -> _Try:
+        failure = Failure(kind, self._redactor.message(message))
+        return _Try(Sent(failure=failure, usage=usage), passing, **more)
