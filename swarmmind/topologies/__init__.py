@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from swarmmind.effects import Program
 from swarmmind.topologies.debate import debate, debate_calls
+from swarmmind.topologies.omne import omne
 from swarmmind.topologies.society import Lesson, Policy, Question, Society
 from swarmmind.topologies.solo import solo, solo_calls
 from swarmmind.topologies.swarmsys import swarmsys
@@ -31,6 +32,7 @@ class Topology(NamedTuple):
 
 TOPOLOGIES: dict[str, Topology] = {
     "debate": Topology(debate, debate_calls),
+    "omne": Topology(omne, whole=True),
     "solo": Topology(solo, solo_calls),
     "swarmsys": Topology(swarmsys),
     "vote": Topology(vote, vote_calls),
