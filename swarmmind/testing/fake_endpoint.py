@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import socket
 import struct
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -19,8 +20,10 @@ from typing import Any, NamedTuple, TextIO
 
 import anyio
 import msgspec
+import numpy as np
 from aiohttp import web
 
+from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.example_json import example
 
 
@@ -49,6 +52,9 @@ class Refusal(NamedTuple):
 class FakeEndpoint:
     """An OpenAI-compatible server on a free port of 127.0.0.1; an async context manager.
 
+    It answers `/v1/chat/completions`, and `/v1/embeddings` with the vectors of `Hashing` (64 dimensions unless a
+    request wants others) in any order; what befalls requests befalls both alike.
+
     Args:
         reply: the text of the answer to a request's body; by default it obeys a wanted choice or JSON schema of the
             simplest kind, and otherwise says `ok`. It may return a `Refusal` instead.
@@ -63,7 +69,8 @@ class FakeEndpoint:
 
     Attributes:
         received: requests that arrived, whole.
-        answered: those that were answered with a chat completion.
+        answered: those that were answered well.
+        embedded: how often each text's vector was given.
         in_flight, most_in_flight: those being worked on, now and at most.
         bodies: how often each body arrived, by digest; `digest` is public.
         statuses: how often each status, or misfortune without one, was dealt out.
@@ -85,11 +92,12 @@ class FakeEndpoint:
         self.reply, self.latency_seconds, self.hostility = reply or obedient, latency_seconds, hostility
         self.key, self.capacity, self.stall_seconds, self.retry_after = key, capacity, stall_seconds, retry_after
         self.received = self.answered = self.in_flight = self.most_in_flight = 0
+        self.embedded: Counter[str] = Counter()
         self.bodies: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.host, self.port = "127.0.0.1", 0
         self._log = log
-        self._rng = random.Random(seed)
+        self._rng, self._rng_order = random.Random(seed), random.Random(seed)
         self._runner: web.AppRunner | None = None
         self._over = anyio.Event()
 
@@ -108,7 +116,8 @@ class FakeEndpoint:
     async def start(self, port: int = 0) -> None:
         """Listen; `port` 0 takes a free one."""
         app = web.Application(client_max_size=64 * 2**20)
-        app.router.add_post("/v1/chat/completions", self._completions)
+        app.router.add_post("/v1/chat/completions", self._handle)
+        app.router.add_post("/v1/embeddings", self._handle)
         app.router.add_get("/health", self._health)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=0.1, keepalive_timeout=5.0, handler_cancellation=True
@@ -128,7 +137,7 @@ class FakeEndpoint:
     async def _health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok")
 
-    async def _completions(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         digest = blake2b(raw, digest_size=8).hexdigest()
         self.received += 1
@@ -152,13 +161,32 @@ class FakeEndpoint:
             return await self._befall(request, raw, misfortune)
         if self.latency_seconds:
             await anyio.sleep(self.latency_seconds)
-        said = self.reply(msgspec.json.decode(raw))
+        asked = msgspec.json.decode(raw)
+        embeds = request.path.endswith("/embeddings")
+        said = "" if embeds else self.reply(asked)
         if isinstance(said, Refusal):
             return self._error(said)
         self.answered += 1
         self.statuses["200"] += 1
         self._note("answered", digest)
-        return web.Response(body=_completion(said, raw), content_type="application/json")
+        body = self._embeddings(asked) if embeds else _completion(said, raw)
+        return web.Response(body=body, content_type="application/json")
+
+    def _embeddings(self, request: dict[str, Any]) -> bytes:
+        given = request["input"]
+        texts: list[str] = [given] if isinstance(given, str) else given
+        self.embedded.update(texts)
+        hashing = Hashing(request.get("dimensions") or 64)
+        vectors = [hashing.vector(text) for text in texts]
+        if request.get("encoding_format") == "base64":
+            rows: list[Any] = [b64encode(vector).decode() for vector in vectors]
+        else:
+            rows = [np.frombuffer(vector, "<f4").tolist() for vector in vectors]
+        data = [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(rows)]
+        tokens = sum(len(text) // 4 + 1 for text in texts)
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        self._rng_order.shuffle(data)  # the protocol has an index so that order need not be kept
+        return msgspec.json.encode({"object": "list", "data": data, "model": request.get("model"), "usage": usage})
 
     def _draw(self) -> str:
         at = self._rng.random()
