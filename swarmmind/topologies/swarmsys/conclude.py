@@ -15,7 +15,8 @@ def assembled(state: State) -> Steps[str | None]:
     text = prompts.assemble(state.task, state.board, ASK_FOR_ANSWER if output == TEXT else "")
     results = {e.id: e.result.answer for e in state.board.events.values() if e.result and e.status == "validated"}
     for agent in (state.validators[0], state.explorers[0]):
-        [reply] = yield [state.ask(agent, text, output, {"do": "assemble", "task": state.task, "results": results})]
+        ask = state.ask(agent, text, output, {"do": "assemble", "task": state.task, "results": results})
+        [reply] = yield from state.asked([ask])
         if reply.ok:
             return reply.value
     return built(state)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Record
+from swarmmind.effects import Ask
 from swarmmind.topologies.recall import Steps, embedded
 from swarmmind.topologies.swarmsys import prompts
 from swarmmind.topologies.swarmsys.events import Refusal
@@ -27,14 +27,13 @@ def explore(state: State) -> Steps[None]:
     loads = prompts.loads(state.names, state.profiles.load.tolist())
     known = {event.id: event.status for event in (*state.closed, *board.open())}
     output = prompts.MORE if board.events else prompts.PLAN
-    asks: list[Any] = []
+    asks: list[Ask] = []
     for agent in state.explorers:
         told = state.refusals.pop(agent.id, [])
         text = prompts.explore(state.task, board, state.closed, loads, told, state.missing)
         observation = {"do": "explore", "task": state.task, "events": known, "refused": [one.event for one in told]}
         asks.append(state.ask(agent, text, output, observation))
-    replies = yield asks
-    state.check(replies)
+    replies = yield from state.asked(asks)
     state.missing = []
     answered = [
         (agent.id, reply.value["events"]) for agent, reply in zip(state.explorers, replies, strict=True) if reply.ok
@@ -54,8 +53,9 @@ def add(state: State, proposals: Sequence[tuple[str, Mapping[str, Any]]]) -> Ste
     for event, vector in zip(changed, vectors, strict=True):
         event.vector = vector
         state.history.added(event)
-    records = [Record("event", event.told()) for event in changed]
-    yield [*records, *(Record("refusal", refusal._asdict()) for refusal in refused)]
+        state.record("event", event.told())
+    for refusal in refused:
+        state.record("refusal", refusal._asdict())
     return refused
 
 
@@ -71,10 +71,10 @@ def ended(state: State) -> Steps[bool]:
     if state.endings > _ENDINGS or not state.board.events:
         return True
     text = prompts.end(state.task, state.board, state.closed)
-    replies = yield [state.ask(agent, text, prompts.END, {"do": "end"}) for agent in state.validators]
-    state.check(replies)
+    asks = [state.ask(agent, text, prompts.END, {"do": "end"}) for agent in state.validators]
+    replies = yield from state.asked(asks)
     told = {agent.id: reply.value for agent, reply in zip(state.validators, replies, strict=True) if reply.ok}
-    yield [Record("end", {"round": state.number, "votes": {who: value["end"] for who, value in told.items()}})]
+    state.record("end", {"round": state.number, "votes": {who: value["end"] for who, value in told.items()}})
     state.missing = [
         quoted(who, prompts.cut(value["missing"], prompts.MAX_REASON))
         for who, value in told.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from swarmmind.effects import Agent, Ask, Record, Reply
+from swarmmind.effects import Agent, Ask, Reply
 from swarmmind.errors import Stop
 from swarmmind.topologies.recall import Steps, remember
 from swarmmind.topologies.swarmsys import prompts
@@ -61,14 +61,13 @@ def judged(state: State, cases: Sequence[Case]) -> Steps[None]:
         for judge in impartial(state.validators, case.team.members)
     ]
     try:
-        replies = (yield [_ask(state, cases[at], judge) for at, judge in places]) if places else []
+        replies = yield from state.asked([_ask(state, cases[at], judge) for at, judge in places])
     except Stop as stop:
         told = _verdicts(state, cases, places, stop.results)
-        yield from _recorded(state, [(case, said) for case, said in zip(cases, told, strict=True) if said.accepted])
+        _concluded(state, [(case, said) for case, said in zip(cases, told, strict=True) if said.accepted])
         raise
-    state.check(replies)
     pairs = list(zip(cases, _verdicts(state, cases, places, replies), strict=True))
-    yield from _recorded(state, pairs)
+    _concluded(state, pairs)
     yield from _remembered(state, pairs)
 
 
@@ -105,9 +104,8 @@ def _verdicts(
     return verdicts
 
 
-def _recorded(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> Steps[None]:
+def _concluded(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> None:
     """Draw the consequences of verdicts, one after the other; an attempt that nobody judged teaches nothing."""
-    records: list[Record] = []
     for case, verdict in pairs:
         event, result = case.team.event, case.result
         authors = result.authors if result else ()
@@ -115,7 +113,7 @@ def _recorded(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> Steps[None
             credited = [state.place[author] for author in authors] if verdict.accepted else []
             state.profiles.judged(event.vector, credited)
             state.history.judged(event, case.team.chances, authors, verdict.accepted)
-        records.append(Record("verdict", _record(state, case, verdict)))
+        state.record("verdict", _record(state, case, verdict))
         if verdict.accepted:
             _close(state, case, "validated")
         elif event.attempts >= state.pace.attempts:
@@ -124,7 +122,6 @@ def _recorded(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> Steps[None
         else:
             state.board.reopen(event, verdict.reasons)
             state.history.reopened += 1
-    yield records
 
 
 def _close(state: State, case: Case, status: str) -> None:

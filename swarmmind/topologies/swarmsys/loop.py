@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from swarmmind.effects import Program, Record
+from swarmmind.effects import Program
 from swarmmind.errors import Failed, Stop, UserError
 from swarmmind.ports import Context
 from swarmmind.spec.values import Strict
@@ -93,7 +93,8 @@ def swarmsys(
         value = yield from assembled(state)
     except Stop:
         value = built(state)
-    yield [Record("metrics", state.metrics())]
+    state.record("metrics", state.metrics())
+    yield from state.asked()
     if value is None:
         raise Failed(f"nobody gave an answer, and none of {len(state.board.events)} events was validated")
     return value
@@ -114,11 +115,10 @@ def _round(state: State) -> Steps[bool]:
     teams = drawn(state)
     if not teams:
         return not (yield from ended(state))
-    yield [Record("draw", team.record(state.number, state.names)) for team in teams]
     answers = yield from worked(state, teams)
     yield from judged(state, [Case(team, settled(team, said), said) for team, said in zip(teams, answers, strict=True)])
     state.society.memory.tick()
     levels = state.profiles.levels(state.names, state.history.kinds)
     if levels:
-        yield [Record("pheromone", {"round": state.number, "levels": levels})]
+        state.record("pheromone", {"round": state.number, "levels": levels})
     return True

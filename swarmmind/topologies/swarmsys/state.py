@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from swarmmind.agents.prompts import remembered
-from swarmmind.effects import Agent, Ask, Message, Output, Reply
+from swarmmind.effects import Agent, Ask, Message, Output, Record, Reply
+from swarmmind.errors import Stop
 from swarmmind.ports import Context
+from swarmmind.topologies.recall import Steps
 from swarmmind.topologies.society import Society
 from swarmmind.topologies.swarmsys.events import Board, Event, Refusal
 from swarmmind.topologies.swarmsys.history import History
@@ -43,6 +45,7 @@ class State:
         refusals: what each explorer is still to be told.
         missing: what validators missed when they were asked whether to end, quoted.
         endings: how often they were asked.
+        records: facts that were not handed over yet.
     """
 
     ctx: Context
@@ -56,6 +59,7 @@ class State:
     refusals: dict[str, list[Refusal]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     endings: int = 0
+    records: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.explorers = cast(self.society, "explorer")
@@ -89,12 +93,28 @@ class State:
         messages = (*self.society.system(agent), *remembered(shown, Message("user", text)))
         return Ask(agent, messages, output, observation=observation)
 
-    def check(self, replies: Sequence[Reply]) -> None:
-        """Whether the run can go on; under the policy `skip` a step may come to nothing.
+    def record(self, name: str, data: Mapping[str, Any]) -> None:
+        """Keep a fact for people; it travels with the next step that is asked."""
+        self.records.append(Record(name, data))
+
+    def asked(self, asks: Sequence[Ask] = ()) -> Steps[list[Reply]]:
+        """Ask all of these at once; their replies in the order asked.
 
         Raises:
             Failed: too few agents answered (see `Policy`).
+            Stop: the budget is spent; its `results` are what the asks came to.
         """
+        records, self.records = self.records, []
+        try:
+            replies = (yield [*records, *asks])[len(records) :]
+        except Stop as stop:
+            stop.results = stop.results[len(records) :]
+            raise
+        self._check(replies)
+        return replies
+
+    def _check(self, replies: Sequence[Reply]) -> None:
+        """Under the policy `skip` a step may come to nothing."""
         if self.society.policy.kind != "skip" and replies:
             self.society.policy.check(replies)
 

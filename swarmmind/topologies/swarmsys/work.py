@@ -59,6 +59,7 @@ def drawn(state: State) -> list[Team]:
         members = [state.workers[at] for at in draw.drawn]
         chances = {state.names[at]: float(draw.probabilities[at]) for at in draw.drawn}
         teams.append(Team(event, draw, members, chances))
+        state.record("draw", teams[-1].record(state.number, state.names))
     return teams
 
 
@@ -81,8 +82,9 @@ def worked(state: State, teams: Sequence[Team]) -> Steps[list[list[Answer]]]:
         ]
         if not asked:
             break
-        replies = yield [_ask(state, teams[at].event, member, latest[at], traces) for at, member, traces in asked]
-        state.check(replies)
+        replies = yield from state.asked(
+            [_ask(state, teams[at].event, member, latest[at], traces) for at, member, traces in asked]
+        )
         for (at, member, _), reply in zip(asked, replies, strict=True):
             if reply.ok:
                 latest[at][member.id] = _answer(member, reply)
