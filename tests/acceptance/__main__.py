@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import budget, hostile, kill, same_seed, scale, swarmbench
+from . import budget, hostile, kill, musicswarm, same_seed, scale, swarmbench
 from .experiment import Experiment
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "budget": budget.run,
     "hostile": hostile.run,
     "kill": kill.run,
+    "musicswarm": musicswarm.run,
     "same-seed": same_seed.run,
     "scale": scale.run,
     "swarmbench": swarmbench.run,

@@ -84,8 +84,10 @@ def entropy(bars: Sequence[Bar]) -> float:
     return abs(sum(n / len(bars) * math.log(n / len(bars)) for n in counts)) / math.log(len(PITCHES))
 
 
-def commonest(bars: Sequence[Bar]) -> tuple[int, int, int]:
-    """The most frequent class of each field in the piece; of equally frequent ones the lowest."""
-    columns = zip(*(bar.classes for bar in bars), strict=True)
-    root, rhythm, section = (Counter(sorted(column)).most_common(1)[0][0] for column in columns)
-    return root, rhythm, section
+def frequencies(bars: Sequence[Bar]) -> Cues:
+    """Of each field, how often each class is in the piece, over how often the most frequent one is."""
+    found: Cues = {}
+    for at, (kind, classes) in enumerate(FIELDS.items()):
+        counts = Counter(bar.classes[at] for bar in bars)
+        found[kind] = tuple(counts[value] / max(counts.values()) for value in range(len(classes)))
+    return found

@@ -17,8 +17,8 @@ from swarmmind.evals.musicswarm.bars import (
     Bar,
     Cues,
     coherence,
-    commonest,
     entropy,
+    frequencies,
     welcome,
 )
 from swarmmind.evals.musicswarm.prompt import Observation
@@ -118,7 +118,9 @@ class MusicSwarm:
         self._streams = Streams(seed)
         rng = self._streams.rng("draft")
         sizes = [len(classes) for classes in FIELDS.values()]
-        self.bars = [Bar(*map(rng.randrange, sizes)) for _ in self._names]
+        self.bars = [
+            Bar(rng.randrange(sizes[0]), rng.randrange(sizes[1]), rng.randrange(sizes[2])) for _ in self._names
+        ]
         if self._opening is not None:
             self.bars[0] = self.bars[0]._replace(root=PITCHES.index(self._opening))
         self._cues = [welcome(bar) for bar in self.bars]
@@ -132,7 +134,7 @@ class MusicSwarm:
     def turns(self) -> dict[str, Turn]:
         """What each composer that does not rest this round is told."""
         asked = [bar for bar in range(len(self._names)) if self._is_asked(bar)]
-        critic = commonest(self.bars) if self._critic else None
+        critic = frequencies(self.bars) if self._critic else {}
         return {self._names[bar]: self._turn(bar, critic) for bar in asked}
 
     def step(self, replies: Mapping[str, Reply | None]) -> None:
@@ -183,7 +185,7 @@ class MusicSwarm:
     def _is_asked(self, bar: int) -> bool:
         return self._streams.rng(f"asked/{self._round}/{bar}").random() < self._asked
 
-    def _turn(self, bar: int, critic: tuple[int, int, int] | None) -> Turn:
+    def _turn(self, bar: int, critic: Cues) -> Turn:
         neighbors = [at for at in (bar - 1, bar + 1) if self._field and 0 <= at < len(self.bars)]
         observation = Observation(
             bar=bar,

@@ -24,9 +24,9 @@ _REPEATING = frozenset({"harmony", "rhythm"})
 class Composer:
     """Goes where the cues at its bar are strongest, shuns repetition, and moves only if that gains something.
 
-    Of each field it takes the class that scores best: cue, plus 1 if a critic asks for it, less 0.25 if the bar before
-    has it, less 0.125 if the one before that has it, give or take up to 0.1 of noise. It writes that bar if the mean
-    gain over the three fields is above 0.05, and keeps its own otherwise. It draws the same number of random numbers
+    Of each field it takes the class that scores best: its cue, plus a critic's word for it, less 0.25 if the bar
+    before has it, less 0.125 if the one before that has it, give or take up to 0.1 of noise. It writes that bar if the
+    mean gain over the three fields is above 0.05, and keeps its own otherwise. It draws equally many random numbers
     whatever it sees, so that two runs on one seed share their noise.
     """
 
@@ -48,8 +48,8 @@ class Composer:
 
     def _scores(self, seen: Observation, at: int, kind: str) -> list[float]:
         scores = list(seen.sensed.get(kind) or [0.0] * len(FIELDS[kind]))
-        if seen.critic is not None:
-            scores[seen.critic[at]] += 1.0
+        for value, frequency in enumerate(seen.critic.get(kind, ())):
+            scores[value] += frequency
         if kind in _REPEATING:
             for classes, cost in zip(seen.before, (_SAME_AS_LAST, _SAME_AS_LAST_BUT_ONE), strict=False):
                 scores[classes[at]] -= cost

@@ -66,7 +66,7 @@ class Observation(msgspec.Struct, frozen=True):
         feedback: for each neighbor that left cues here, its place and what it welcomes.
         said: for each neighbor with notes, its place and the notes.
         attempts: its own last answers, oldest first: the classes, and whether the bar was kept.
-        critic: the classes that a critic of the whole piece asks everybody for; `None` without one.
+        critic: how frequent each class is in the whole piece, over the most frequent one; empty without a critic.
     """
 
     bar: int
@@ -77,7 +77,7 @@ class Observation(msgspec.Struct, frozen=True):
     feedback: tuple[tuple[int, Mapping[str, tuple[str, ...]]], ...] = ()
     said: tuple[tuple[int, str], ...] = ()
     attempts: tuple[tuple[tuple[int, int, int], bool], ...] = ()
-    critic: tuple[int, int, int] | None = None
+    critic: Cues = {}
 
 
 def shared(bars: int, request: str) -> Message:
@@ -101,8 +101,10 @@ def private(seen: Observation) -> Message:
     if seen.attempts:
         tried = "; ".join(f"{_bar(classes)}{' (kept)' if kept else ''}" for classes, kept in seen.attempts)
         lines.append(f"Your last answers: {tried}.")
-    if seen.critic is not None:
-        lines.append(f"A critic who hears the whole piece asks everybody for: {_bar(seen.critic)}.")
+    for kind, frequencies in seen.critic.items():
+        lines.append(
+            f"A critic of the whole piece tells everybody to agree, {kind}: {_strongest(kind, frequencies, None)}."
+        )
     return Message("user", "\n".join(lines))
 
 
@@ -110,6 +112,6 @@ def _bar(classes: Sequence[int]) -> str:
     return ", ".join(FIELDS[kind][at] for kind, at in zip(FIELDS, classes, strict=True))
 
 
-def _strongest(kind: str, strengths: Sequence[float]) -> str:
-    ranked = sorted(range(len(strengths)), key=lambda at: -strengths[at])[:_SHOWN_CUES]
+def _strongest(kind: str, strengths: Sequence[float], limit: int | None = _SHOWN_CUES) -> str:
+    ranked = sorted(range(len(strengths)), key=lambda at: -strengths[at])[:limit]
     return ", ".join(f"{FIELDS[kind][at]} {strengths[at]:.2f}" for at in ranked if strengths[at] > 0) or "none"

@@ -10,8 +10,7 @@ import networkx as nx
 from swarmmind.evals.musicswarm.bars import Bar
 
 _REFERENCES = 20
-_SWAPS_PER_EDGE = 10
-_TRIES_PER_SWAP = 20
+_TRIES_PER_EDGE = 20
 _MIN_EDGES = 2
 
 
@@ -56,12 +55,9 @@ def _measured(graph: nx.Graph[int]) -> tuple[float, float]:
 def _shuffled(graph: nx.Graph[int], seed: int) -> nx.Graph[int]:
     """A random graph with the same degrees: pairs of edges exchange their ends, where no edge becomes double."""
     rng = random.Random(seed)
-    edges = [tuple(edge) for edge in graph.edges]
+    edges = [(left, right) for left, right in graph.edges]
     there = {frozenset(edge) for edge in edges}
-    wanted = _SWAPS_PER_EDGE * len(edges)
-    for _ in range(wanted * _TRIES_PER_SWAP):
-        if not wanted:
-            break
+    for _ in range(_TRIES_PER_EDGE * len(edges)):  # tries, not swaps: in a complete graph nothing can be swapped
         first, second = rng.sample(range(len(edges)), 2)
         (a, b), (c, d) = edges[first], edges[second]
         if rng.random() < 0.5:
@@ -71,7 +67,6 @@ def _shuffled(graph: nx.Graph[int], seed: int) -> nx.Graph[int]:
         there -= {frozenset((a, b)), frozenset((c, d))}
         there |= {frozenset((a, d)), frozenset((c, b))}
         edges[first], edges[second] = (a, d), (c, b)
-        wanted -= 1
     shuffled: nx.Graph[int] = nx.Graph()
     shuffled.add_nodes_from(graph)
     shuffled.add_edges_from(edges)
