@@ -16,6 +16,7 @@ from swarmmind import report
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Ask, Outcome, Usage
 from swarmmind.errors import RunError
+from swarmmind.memory.store import Stores
 from swarmmind.models.embedding import Embeddings
 from swarmmind.runs import folder as folders
 from swarmmind.runs.models import Models, unpriced
@@ -28,7 +29,7 @@ from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
-from swarmmind.traces import Embed
+from swarmmind.traces import Embed, Load, Persist
 from swarmmind.version import __version__
 
 
@@ -89,7 +90,9 @@ async def execute(
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
         purse = Purse(plan.task.budget.limits())
-        driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models))
+        stores = Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable)
+        stack.callback(stores.close)
+        driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models, stores))
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session, models)
         journal.start()
@@ -101,11 +104,13 @@ async def execute(
     return result
 
 
-def handlers(plan: Plan, models: Models) -> dict[type, Handler]:
+def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:
     """Who executes which effects of a run."""
     return {
         Ask: Asker(models.by_name, plan.societies, models.reasks),
         Embed: Embeddings(models.embedder, plan.task.embedder.batch),
+        Load: stores,
+        Persist: stores,
     }
 
 
