@@ -5,7 +5,8 @@
     pattern {situation, advice}             what many episodes come to, with wins, losses and last use
 
 What is found is ranked by similarity x recency x success:
-    similarity = the inner product of the vectors, nothing at or below 0 is shown (1 for all if nothing is looked for);
+    similarity = the inner product of the vectors to the fourth power, so that a good record does not make up for
+                 being about something else; nothing at or below 0 is shown (1 for all if nothing is looked for);
     recency    = 2 ** -(changes since the last use, or since it was left / half-life);
     success    = (wins + 1) / (wins + losses + 2).
 Only evaluated outcomes count: what was left without a verdict stands at one half.
@@ -37,6 +38,7 @@ EVERYBODY = ""
 
 _OUTCOMES = {"success": "right", "failure": "wrong", ANSWER: "", "answer": "", EPISODE: ""}
 _SPLIT = "\n=> "
+_SHARPNESS = 4
 _MAX_NAME = 200
 
 Count = Annotated[int, Field(ge=0)]
@@ -177,7 +179,7 @@ class LongTerm(Memory):
         for shelf in self._seen(_name(scope), TIERS):
             near = None if query.vector is None else shelf.similarities(self._checked(query.vector))
             for item in shelf.items.values():
-                similarity = 1.0 if near is None else near.get(item.id, 0.0)
+                similarity = 1.0 if near is None else max(near.get(item.id, 0.0), 0.0) ** _SHARPNESS
                 if similarity > 0 and self._wanted(item, query):
                     strength = self._strength(item)
                     ranked.append((similarity * strength, strength, item))

@@ -59,7 +59,7 @@ def omne(
     facts: Count = 3,
     episodes: Count = 0,
     consolidate_every: Count = 5,
-    alike: Annotated[float, Field(gt=-1, lt=1)] = 0.6,
+    alike: Annotated[float, Field(gt=-1, lt=1)] = 0.8,
 ) -> Program:
     """Work on the problems in order, in turns, with what was learned from the earlier ones in view.
 
