@@ -90,7 +90,7 @@ async def execute(
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
         purse = Purse(plan.task.budget.limits())
-        stores = Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable)
+        stores = _stores(plan, folder)
         stack.callback(stores.close)
         driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models, stores))
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
@@ -102,6 +102,11 @@ async def execute(
     if with_report:
         await anyio.to_thread.run_sync(report.render, folder)
     return result
+
+
+def _stores(plan: Plan, folder: Path) -> Stores:
+    """A run is known to its stores by its folder's name, from wherever it is resumed."""
+    return Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable)
 
 
 def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:
