@@ -8,6 +8,7 @@ from typing import NamedTuple
 from swarmmind.effects import Program
 from swarmmind.topologies.debate import debate, debate_calls
 from swarmmind.topologies.omne import omne
+from swarmmind.topologies.sapo import sapo, sapo_calls
 from swarmmind.topologies.society import Lesson, Policy, Question, Society
 from swarmmind.topologies.solo import solo, solo_calls
 from swarmmind.topologies.swarmsys import swarmsys
@@ -33,6 +34,7 @@ class Topology(NamedTuple):
 TOPOLOGIES: dict[str, Topology] = {
     "debate": Topology(debate, debate_calls),
     "omne": Topology(omne, whole=True),
+    "sapo": Topology(sapo, sapo_calls, whole=True),
     "solo": Topology(solo, solo_calls),
     "swarmsys": Topology(swarmsys),
     "vote": Topology(vote, vote_calls),
