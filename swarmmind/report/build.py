@@ -24,16 +24,18 @@ from markupsafe import Markup
 from swarmmind.errors import RunError
 from swarmmind.report import text
 from swarmmind.report.context import Contexts
+from swarmmind.report.events import Boards
 from swarmmind.report.pack import TEXT_CHARACTERS, Marks, Packer, Transcripts
 from swarmmind.report.read import Source
 from swarmmind.report.records import Frames, Tables
+from swarmmind.report.series import Series
 from swarmmind.report.tally import Tally, plus
 from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
 _FRAME_CHARACTERS_PER_BYTE = 2  # maps deflate to a tenth or so: they take a fifth of the page at most
 _PAGE = files("swarmmind.report") / "page"
-_SCRIPTS = ("core.js", "charts.js", "world.js", "agents.js")
+_SCRIPTS = ("core.js", "lines.js", "charts.js", "world.js", "events.js", "agents.js")
 
 
 def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
@@ -69,6 +71,7 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
 def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     tally = Tally(source)
     packer = Packer()
+    series, boards = Series(source), Boards(source, tally.members, packer)
     frames = Frames(source, packer, _FRAME_CHARACTERS_PER_BYTE * limit_bytes)
     marks, contexts = Marks(), Contexts(source, tally.members)
     for place, member in enumerate(tally.members.values()):
@@ -79,11 +82,13 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     transcripts = Transcripts(source, tally.members, marks, packer, limit_bytes)
 
     def chunks() -> Iterator[tuple[str, str]]:
+        yield from boards.chunks()
         yield from frames.chunks()
         yield from transcripts.chunks()
 
     def index() -> Markup:
-        return json_in_script(_index(tally, frames, transcripts) | {"limit_bytes": limit_bytes})
+        drawn = {"series": list(series.charts.items()), "events": boards.data(), "limit_bytes": limit_bytes}
+        return json_in_script(_index(tally, frames, transcripts) | drawn)
 
     usage = _Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage()))
     script, style = _own(*_SCRIPTS), _own("report.css")
@@ -103,6 +108,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         latency=tally.latency(),
         contexts=contexts,
         tables=Tables(source),
+        charted=list(series.charts),
         chunks=chunks(),
         index=index,
         script=script,

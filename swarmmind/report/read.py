@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,12 @@ class Source:
         """Key and data (JSON) of the records of a series, in the order they were made."""
         yield from self.db.execute("SELECT key, data FROM records WHERE name = ? ORDER BY id", (name,))
 
+    def mixed(self, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """Key, series and data (JSON) of the records of several series, in the order they were made."""
+        places = ",".join("?" * len(names))
+        yield from self.db.execute(f"SELECT key, name, data FROM records WHERE name IN ({places}) ORDER BY id", names)  # noqa: S608 - question marks
+
+    @cached_property
     def series(self) -> list[tuple[str, int, int]]:
         """Name, number and characters of every series of records, by name."""
         query = "SELECT name, count(*), sum(length(data)) FROM records GROUP BY name ORDER BY name"

@@ -39,7 +39,7 @@ class Frames:
     def __init__(self, source: Source, packer: Packer, limit_characters: int) -> None:
         self._source, self._packer = source, packer
         self.worlds: dict[str, dict[str, list[Any]]] = {}
-        size = sum(size for name, _, size in source.series() if name == ROUND)
+        size = sum(size for name, _, size in source.series if name == ROUND)
         self.every = 1 + size // limit_characters
 
     def chunks(self) -> Iterator[tuple[str, str]]:
@@ -90,7 +90,7 @@ class Tables:
     """
 
     def __init__(self, source: Source) -> None:
-        found = [(name, count) for name, count, _ in source.series() if name != ROUND]
+        found = [(name, count) for name, count, _ in source.series if name != ROUND]
         self.left_out = max(0, len(found) - MAX_SERIES)
         self.series = [_table(source, name, count) for name, count in found[:MAX_SERIES]]
 

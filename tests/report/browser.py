@@ -90,7 +90,8 @@ class Page:
 
     async def click(self, place: str, number: int = 0) -> None:
         """Click the n-th element of a selector."""
-        await self.evaluate(f"document.querySelectorAll({place!r})[{number}].click()")
+        event = "new MouseEvent('click', {bubbles: true, cancelable: true})"
+        await self.evaluate(f"void document.querySelectorAll({place!r})[{number}].dispatchEvent({event})")
 
     async def press(self, place: str, *keys: str) -> None:
         """Press keys in an element."""

@@ -125,6 +125,13 @@ function main() {
   if (INDEX.clipped) left.push(`${plural(INDEX.clipped, "text")} longer than ${number(INDEX.text_characters)} characters ${INDEX.clipped === 1 ? "is" : "are"} cut; journal.sqlite has them in full.`);
   $("left").textContent = left.join(" ");
   worlds($("replay"), INDEX.every, INDEX.worlds);
+  eventBoards($("board"), INDEX.events, open);
+  const pheromone = INDEX.series.find(([name]) => name === "pheromone");
+  if (pheromone) {
+    show("pheromone");
+    seriesCharts($("levels"), pheromone[1]);
+  }
+  for (const home of document.querySelectorAll("[data-series]")) seriesCharts(home, INDEX.series[Number(home.dataset.series)][1]);
   matrix($("matrix"), INDEX.matrix, INDEX.steps, agents, open);
   if (activity.rows && activity.columns) {
     show("activity");

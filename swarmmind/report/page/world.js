@@ -166,7 +166,7 @@ function worlds(home, every, found) {
   function open() {
     if (current) current.stop();
     const world = found[select.value] || found[names[0]];
-    const mark = lineChart($("score"), world.rounds, world.scores, (place) => current.seek(place));
+    const mark = lineChart($("score"), { name: "score", x: "round", xs: world.rounds, lines: [["score", world.scores]] }, { pick: (place) => current.seek(place) });
     current = replay(home, world, every, mark);
   }
   if (names.length > 1) $("score").before(el("p", { class: "bar" }, el("label", {}, `${plural(names.length, "world")}: `, select)));
