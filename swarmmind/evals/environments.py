@@ -14,6 +14,7 @@ _SWARMBENCH = "swarmmind.evals.swarmbench"
 _TASKS = ("flocking", "foraging", "pursuit", "synchronization", "transport")
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     **{f"swarmbench/{task}": (_SWARMBENCH, "SwarmBench", task) for task in _TASKS},
+    "collective-memory": ("swarmmind.evals.collective", "Collective"),
     "musicswarm": ("swarmmind.evals.musicswarm", "MusicSwarm"),
 }
 """What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
@@ -21,7 +22,9 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
 _NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
+    "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
+    "worksheet": "swarmmind.evals.worksheet",
 }
 """What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
 
