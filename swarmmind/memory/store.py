@@ -47,6 +47,7 @@ LAST_USE = "last_use"
 
 _BUSY_SECONDS = 60.0
 _MODULUS = 1 << 128
+_MAX_MESSAGE = 200
 _SELECT = "SELECT id, scope, kind, text, key, author, data, born, uses, wins, losses, vector, sum FROM items"
 _TABLES = (
     "CREATE TABLE items(id TEXT PRIMARY KEY, scope TEXT, kind TEXT, text TEXT, key TEXT, author TEXT, data TEXT,"
@@ -124,10 +125,10 @@ class Stores:
                     return Loaded(store.load())
                 return Persisted(store.persist(f"{self._run}\0{key}", effect.changes))
         except Damaged as damaged:
-            return kind(failure=Failure("exception", _advice(damaged, effect.store)))
+            return kind(failure=Failure("exception", _advice(_line(str(damaged)), effect.store)))
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
             what = str(error) if isinstance(error, ValueError) else f"cannot be used: {error}"
-            return kind(failure=Failure("exception", " ".join(what.split())))
+            return kind(failure=Failure("exception", _line(what)))
 
     def _store(self, name: str) -> Store:
         path = paths.inside(self._folder, name)
@@ -141,7 +142,13 @@ async def _in_a_thread(work: partial[Loaded | Persisted]) -> Loaded | Persisted:
     return await anyio.to_thread.run_sync(work)
 
 
-def _advice(damaged: Damaged, name: str) -> str:
+def _line(text: str) -> str:
+    """What SQLite says may quote what it found in a damaged file."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(line.split())[:_MAX_MESSAGE]
+
+
+def _advice(damaged: str, name: str) -> str:
     return (
         f"the store is damaged ({damaged}) and was left as it is; put a copy in its place, save what is whole of it "
         f"with `python -m swarmmind.memory.salvage {name}`, or move it away to begin anew"
@@ -186,7 +193,7 @@ class Store:
         with _damage_is_told(), self._transaction("BEGIN"):
             [complaint] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
             if complaint != "ok":
-                raise Damaged(" ".join(str(complaint).split()))
+                raise Damaged(str(complaint))
             rows = self._connection.execute(_SELECT + " ORDER BY born, id").fetchall()
             done = [change for (change,) in self._connection.execute("SELECT change FROM done")]
             items = tuple(map(whole, rows))

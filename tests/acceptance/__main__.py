@@ -6,14 +6,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import budget, hostile, kill, musicswarm, same_seed, scale, swarmbench
+from . import budget, collective_memory, hostile, kill, longterm_kill, musicswarm, omne, same_seed, scale, swarmbench
 from .experiment import Experiment
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "budget": budget.run,
+    "collective-memory": collective_memory.run,
     "hostile": hostile.run,
     "kill": kill.run,
+    "longterm-kill": longterm_kill.run,
     "musicswarm": musicswarm.run,
+    "omne": omne.run,
     "same-seed": same_seed.run,
     "scale": scale.run,
     "swarmbench": swarmbench.run,
