@@ -15,6 +15,8 @@ MEMORIES: dict[str, tuple[str, str]] = {
     "blackboard": ("swarmmind.memory.blackboard", "Blackboard"),
     "longterm": ("swarmmind.memory.longterm", "LongTerm"),
     "pheromone": ("swarmmind.memory.pheromone", "Pheromone"),
+    "traces": ("swarmmind.memory.vectors", "Vectors"),
+    "vectors": ("swarmmind.memory.vectors", "Vectors"),
     "window": (_WINDOW, "Window"),
 }
 """The short names that a memory part's `use:` may give: the module, and the name in it."""

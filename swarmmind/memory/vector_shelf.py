@@ -1,0 +1,395 @@
+"""The traces of one scope: what they say, how strong they are, whose they are, and who makes room for whom.
+
+Strength is kept with the tick it was true at and fades when it is read: `strength * 0.5 ** (ticks since / half_life)`.
+Nothing is swept as time passes; what has faded below the floor is gone for every reader and dropped, all at once, when
+its place is needed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swarmmind.memory.index import Index, Slots
+from swarmmind.traces import Query, Trace, Vector
+
+_SMALLEST = 16
+_STALE = 64
+
+Entry: TypeAlias = tuple[float, int, int]
+"""Order of leaving (weakest first, then oldest), sequence number, slot."""
+
+
+class Rules(NamedTuple):
+    """The bounds of a shelf; `fading` is 1 / half-life in ticks, 0 if nothing fades."""
+
+    capacity: int
+    share: int
+    fading: float
+    floor: float
+    ceiling: float
+    exact: int
+
+
+class Labels:
+    """Words as small numbers, so that a column of them is compared at once; an unused word's number is used again."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._words: list[str] = []
+        self._uses: list[int] = []
+        self._free: list[int] = []
+
+    def take(self, word: str) -> int:
+        """The number of a word, for one more use."""
+        number = self._numbers.get(word)
+        if number is None:
+            number = self._numbers[word] = self._free.pop() if self._free else len(self._words)
+            if number == len(self._words):
+                self._words.append(word)
+                self._uses.append(0)
+            self._words[number] = word
+        self._uses[number] += 1
+        return number
+
+    def release(self, number: int) -> None:
+        """One use less."""
+        self._uses[number] -= 1
+        if not self._uses[number]:
+            del self._numbers[self._words[number]]
+            self._words[number] = ""
+            self._free.append(number)
+
+    def among(self, words: Iterable[str], column: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which entries of a column are any of these words."""
+        numbers = [self._numbers[word] for word in words if word in self._numbers]
+        return column == numbers[0] if len(numbers) == 1 else np.isin(column, numbers)
+
+    def fork(self) -> Labels:
+        """An independent copy."""
+        other = Labels()
+        other._numbers, other._words = self._numbers.copy(), self._words.copy()
+        other._uses, other._free = self._uses.copy(), self._free.copy()
+        return other
+
+
+class Columns:
+    """What is known of each slot, one array per fact; a free slot has strength 0."""
+
+    __slots__ = ("author", "born", "key", "kind", "order", "since", "strength")
+
+    def __init__(self, size: int) -> None:
+        self.strength = np.zeros(size)
+        self.since = np.zeros(size)  # ticks are whole numbers, kept as floats: nothing is converted to read them
+        self.born = np.zeros(size)
+        self.order = np.zeros(size, np.int64)
+        self.author = np.zeros(size, np.int32)
+        self.kind = np.zeros(size, np.int32)
+        self.key = np.zeros(size, np.int32)
+
+    def resized(self, size: int) -> Columns:
+        """A copy with room for `size` slots."""
+        other = Columns(size)
+        for name in self.__slots__:
+            old = getattr(self, name)
+            getattr(other, name)[: len(old)] = old
+        return other
+
+
+class Holdings:
+    """Who holds how many, and who holds most; O(1) per change."""
+
+    def __init__(self) -> None:
+        self.heaps: dict[str, list[Entry]] = {}
+        self.most = 0
+        self._counts: dict[str, int] = {}
+        self._holders: dict[int, dict[str, None]] = {}
+
+    def count(self, author: str) -> int:
+        """How many an author holds."""
+        return self._counts.get(author, 0)
+
+    def largest(self) -> str:
+        """Who holds most; of several, whoever came to it first."""
+        return next(iter(self._holders[self.most]))
+
+    def change(self, author: str, by: int) -> None:
+        """One more (`by` = 1) or one less (-1)."""
+        before = self._counts.get(author, 0)
+        after = before + by
+        if before:
+            same = self._holders[before]
+            del same[author]
+            if not same:
+                del self._holders[before]
+        if after:
+            self._counts[author] = after
+            self._holders.setdefault(after, {})[author] = None
+            self.most = max(self.most, after)
+        else:
+            del self._counts[author]
+            del self.heaps[author]
+        while self.most and self.most not in self._holders:
+            self.most -= 1
+
+    def order(self) -> list[str]:
+        """All authors, in an order from which `reorder` restores who comes first among equals."""
+        return [author for count in sorted(self._holders) for author in self._holders[count]]
+
+    def reorder(self, authors: Iterable[str]) -> None:
+        """Restore who comes first among equals."""
+        self._holders = {}
+        for author in authors:
+            if author in self._counts:
+                self._holders.setdefault(self._counts[author], {})[author] = None
+
+    def fork(self) -> Holdings:
+        """An independent copy."""
+        other = Holdings()
+        other.heaps = {author: heap.copy() for author, heap in self.heaps.items()}
+        other.most, other._counts = self.most, self._counts.copy()
+        other._holders = {count: names.copy() for count, names in self._holders.items()}
+        return other
+
+
+class Shelf:
+    """The traces of one scope; whoever calls says what time it is, in ticks.
+
+    When there is no room: an author at its share gives up its own weakest trace; otherwise the author who holds most
+    does (the newcomer itself, if nobody holds more). So nobody loses anything to others while holding no more than
+    capacity / authors. Of equally weak traces the oldest goes.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.index: Index | None = None
+        self.traces: list[Trace | None] = []
+        self.columns = Columns(_SMALLEST)
+        self.count = 0
+        self._sequence = 0
+        self._swept = -1
+        self._free: list[int] = []
+        self._where: dict[tuple[str, str, str], int] = {}
+        self._entries: list[Entry | None] = []
+        self._authors, self._kinds, self._keys = Labels(), Labels(), Labels()
+        self._holdings = Holdings()
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def strengths(self, now: int, slots: Slots | slice) -> NDArray[np.float64]:
+        """How strong these are now; below the floor is gone: 0."""
+        columns, rules = self.columns, self.rules
+        if not rules.fading:
+            return columns.strength[slots] * (columns.strength[slots] >= rules.floor)
+        strength = columns.since[slots] - now
+        strength *= rules.fading
+        np.exp2(strength, out=strength)
+        strength *= columns.strength[slots]
+        strength *= strength >= rules.floor
+        return strength
+
+    def weights(self, now: int, query: Query) -> NDArray[np.float64]:
+        """Strength now * recency, by slot; 0 if it is free, gone, or a filter of the query does not let it through.
+
+        Recency is 1 / (1 + age / half-life), in (0, 1]; 1 if nothing fades.
+        """
+        everything = slice(0, len(self.traces))
+        weights = self.strengths(now, everything)
+        if self.rules.fading:
+            ages = now - self.columns.born[everything]
+            ages *= self.rules.fading
+            ages += 1.0
+            weights /= ages
+        passing = self._passing(now, query)
+        return weights if passing is None else weights * passing
+
+    def _passing(self, now: int, query: Query) -> NDArray[np.bool_] | None:
+        """Which slots the filters let through, free and faded ones included; `None` if there are no filters."""
+        size, found = len(self.traces), None
+        for labels, words, column in (
+            (self._authors, query.authors, self.columns.author),
+            (self._kinds, query.kinds, self.columns.kind),
+            (self._keys, query.keys, self.columns.key),
+        ):
+            if words:
+                mask = labels.among(words, column[:size])
+                found = mask if found is None else found & mask
+        if query.max_age is not None:
+            mask = self.columns.born[:size] >= now - query.max_age
+            found = mask if found is None else found & mask
+        return found
+
+    def alive(self, now: int) -> Slots:
+        """The slots of all live traces, oldest first."""
+        slots = np.flatnonzero(self.strengths(now, slice(0, len(self.traces))))
+        return slots[np.argsort(self.columns.order[slots])]
+
+    def shown(self, slot: int, now: int) -> Trace:
+        """A trace as it is now."""
+        trace = self.traces[slot]
+        assert trace is not None
+        strength = float(self.strengths(now, np.array([slot]))[0])
+        return Trace(trace.text, trace.author, trace.kind, trace.key, strength, now - int(self.columns.born[slot]))
+
+    # --- writing ------------------------------------------------------------------------------------------------------
+
+    def put(self, now: int, trace: Trace, vector: Vector | None) -> None:
+        """Leave a trace, or strengthen and renew the equal one of its author; below the floor nothing is left."""
+        identity = (trace.author, trace.key, trace.text)
+        slot = self._where.get(identity)
+        if slot is None:
+            if trace.strength < self.rules.floor:
+                return
+            self._make_room(now, trace.author)
+            slot = self._where[identity] = self._occupy(trace)
+            strength = trace.strength
+        else:
+            strength = trace.strength + self._strength(slot, now)
+            if strength < self.rules.floor:
+                return
+            self._rename(slot, trace)
+        self.columns.born[slot] = now
+        self.columns.order[slot] = self._sequence
+        self._sequence += 1
+        self._set(slot, strength, now)
+        if vector is not None:
+            if self.index is None:
+                self.index = Index(len(vector), self.rules.exact)
+            self.index.put(slot, vector)
+
+    def reinforce(self, now: int, key: str, factor: float) -> None:
+        """Multiply the strength of everything about `key`, within floor and ceiling; what is gone stays gone."""
+        size = len(self.traces)
+        about = np.flatnonzero(self._keys.among([key], self.columns.key[:size]))
+        for slot, strength in zip(about.tolist(), self.strengths(now, about).tolist(), strict=True):
+            if strength:
+                self._set(slot, max(strength * factor, self.rules.floor), now)
+
+    def remove(self, slots: Iterable[int]) -> None:
+        """Forget these traces."""
+        for slot in slots:
+            trace = self.traces[slot]
+            assert trace is not None
+            del self._where[trace.author, trace.key, trace.text]
+            self._authors.release(int(self.columns.author[slot]))
+            self._kinds.release(int(self.columns.kind[slot]))
+            self._keys.release(int(self.columns.key[slot]))
+            self.columns.strength[slot] = 0.0
+            self.traces[slot] = self._entries[slot] = None
+            self._holdings.change(trace.author, -1)
+            self.count -= 1
+            heapq.heappush(self._free, slot)
+            if self.index is not None:
+                self.index.remove(slot)
+
+    def fork(self) -> Shelf:
+        """An independent copy; vectors are copied when one of the two next writes."""
+        other = Shelf(self.rules)
+        other.index = self.index and self.index.fork()
+        other.traces, other.columns = self.traces.copy(), self.columns.resized(len(self.columns.strength))
+        other.count, other._sequence, other._swept = self.count, self._sequence, self._swept
+        other._free, other._where, other._entries = self._free.copy(), self._where.copy(), self._entries.copy()
+        other._authors, other._kinds, other._keys = self._authors.fork(), self._kinds.fork(), self._keys.fork()
+        other._holdings = self._holdings.fork()
+        return other
+
+    # --- as data ------------------------------------------------------------------------------------------------------
+
+    def row(self, slot: int) -> list[Any]:
+        """A trace as JSON data: text, author, kind, key, strength, the tick that was true at, the tick it was left."""
+        trace, columns = self.traces[slot], self.columns
+        assert trace is not None
+        times = [float(columns.strength[slot]), int(columns.since[slot]), int(columns.born[slot])]
+        return [trace.text, trace.author, trace.kind, trace.key, *times]
+
+    def state(self, slots: Slots) -> dict[str, Any]:
+        """What, beside the rows of these slots, decides about what comes later; as JSON data."""
+        return {"holders": self._holdings.order(), "index": self.index.state(slots) if self.index else None}
+
+    def restore(self, row: Sequence[Any], vector: Vector | None) -> None:
+        """Add a `row` as it was; rows come in the order in which they were left."""
+        text, author, kind, key, strength, since, born = row
+        if vector is not None and self.index is None:
+            self.index = Index(len(vector), self.rules.capacity)  # no cells before `settle`
+        self.put(since, Trace(text, author, kind, key, strength), vector)
+        self.columns.born[self._where[author, key, text]] = born
+
+    def settle(self, state: dict[str, Any], codebook: NDArray[np.float32] | None) -> None:
+        """All rows are restored: restore the rest."""
+        self._holdings.reorder(state["holders"])
+        if self.index is not None:
+            self.index.exact = self.rules.exact
+            self.index.restore(state["index"], codebook)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _strength(self, slot: int, now: int) -> float:
+        return float(self.strengths(now, slice(slot, slot + 1))[0])
+
+    def _set(self, slot: int, strength: float, now: int) -> None:
+        strength = min(strength, self.rules.ceiling)
+        self.columns.strength[slot] = strength
+        self.columns.since[slot] = now
+        # all fade at one rate, so who is weaker than whom does not change with time: log2 of the strength at tick 0
+        entry = (math.log2(strength) + now * self.rules.fading, int(self.columns.order[slot]), slot)
+        self._entries[slot] = entry
+        trace = self.traces[slot]
+        assert trace is not None
+        heap = self._holdings.heaps.setdefault(trace.author, [])
+        heapq.heappush(heap, entry)
+        if len(heap) > 2 * self._holdings.count(trace.author) + _STALE:
+            heap[:] = [entry for entry in heap if self._entries[entry[2]] is entry]
+            heapq.heapify(heap)
+
+    def _occupy(self, trace: Trace) -> int:
+        if self._free:
+            slot = heapq.heappop(self._free)
+        else:
+            slot = len(self.traces)
+            self.traces.append(None)
+            self._entries.append(None)
+            if slot >= len(self.columns.strength):
+                self.columns = self.columns.resized(2 * slot)
+        self.traces[slot] = trace
+        self.columns.author[slot] = self._authors.take(trace.author)
+        self.columns.kind[slot] = self._kinds.take(trace.kind)
+        self.columns.key[slot] = self._keys.take(trace.key)
+        self._holdings.change(trace.author, 1)
+        self.count += 1
+        return slot
+
+    def _rename(self, slot: int, trace: Trace) -> None:
+        """An equal text is left again: its kind may be another now."""
+        self._kinds.release(int(self.columns.kind[slot]))
+        self.columns.kind[slot] = self._kinds.take(trace.kind)
+        self.traces[slot] = trace
+
+    def _make_room(self, now: int, author: str) -> None:
+        if not self._crowded(author):
+            return
+        if self.rules.fading and self._swept != now:  # what is gone goes first; nothing more goes until time passes
+            self._swept = now
+            faded = self.strengths(now, slice(0, len(self.traces))) == 0.0
+            self.remove(slot for slot in np.flatnonzero(faded).tolist() if self.traces[slot] is not None)
+            if not self._crowded(author):
+                return
+        held = self._holdings.count(author)
+        own = held >= min(self.rules.share, self._holdings.most)
+        self.remove([self._weakest(author if own else self._holdings.largest())])
+
+    def _crowded(self, author: str) -> bool:
+        return self.count >= self.rules.capacity or self._holdings.count(author) >= self.rules.share
+
+    def _weakest(self, author: str) -> int:
+        heap = self._holdings.heaps[author]
+        while self._entries[heap[0][2]] is not heap[0]:
+            heapq.heappop(heap)
+        return heap[0][2]
+
+
+__all__ = ["Rules", "Shelf"]
