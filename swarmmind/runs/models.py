@@ -67,9 +67,9 @@ def embedder(plan: Plan, sources: Sources) -> Embedder:
         MissingExtra: an optional package is not installed.
     """
     spec = plan.task.embedder
-    if spec.remote and "limits" not in spec.model_fields_set:
-        spec = spec.model_copy(update={"limits": _shared_limits(plan, spec, sources.environ)})
     try:
+        if spec.remote and "limits" not in spec.model_fields_set:
+            spec = spec.model_copy(update={"limits": _shared_limits(plan, spec, sources.environ)})
         return make_embedder(spec, sources, plan.loaded.folder, embedder_price(plan))
     except (SpecError, MissingExtra):
         raise
