@@ -32,8 +32,7 @@ _PROPOSED = 8  # parts at a time
 _PART = re.compile(r"^\s*(\d+)\.\s*\[(\w+)\]\s*(.+?)\s*$", re.MULTILINE)
 _RESULTS = re.compile(r"the results? of parts? (\d+(?:(?:, | and )\d+)*)")
 _ROMAN = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
-_NUMERALS = "M 1000 CM 900 D 500 CD 400 C 100 XC 90 L 50 XL 40 X 10 IX 9 V 5 IV 4 I 1".split()
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = {"CM": 900, "CD": 400, "XC": 90, "XL": 40, "IX": 9, "IV": 4}
 
 
 class Part(NamedTuple):
@@ -79,12 +78,12 @@ def _from_roman(numeral: str) -> int:
     return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
 
 
-def _to_roman(number: str) -> str:
-    left, numeral = int(number), ""
-    for letters, value in zip(_NUMERALS[::2], map(int, _NUMERALS[1::2]), strict=True):
-        numeral += letters * (left // value)
+def _roman_letters(number: str) -> int:
+    left, letters = int(number), 0
+    for numeral, value in sorted((_ROMAN | _PAIRS).items(), key=lambda one: -one[1]):
+        letters += len(numeral) * (left // value)
         left %= value
-    return numeral
+    return letters
 
 
 def _digit_sum(number: str, base: str) -> int:
@@ -95,26 +94,40 @@ def _digit_sum(number: str, base: str) -> int:
     return total
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", text)]
+def _days(start: str, end: str) -> int:
+    return (date.fromisoformat(end) - date.fromisoformat(start)).days
+
+
+def _weekday(day: str) -> int:
+    return date.fromisoformat(day).isoweekday()
+
+
+def _from_base(digits: str, base: str) -> int:
+    return int(digits, int(base))
+
+
+def _sum(numbers: str) -> int:
+    return sum(map(int, re.findall(r"\d+", numbers)))
+
+
+def _product(numbers: str) -> int:
+    return prod(map(int, re.findall(r"\d+", numbers)))
+
+
+def _remainder(number: str, divisor: str) -> int:
+    return int(number) % int(divisor)
 
 
 _RULES: list[tuple[str, Callable[..., int]]] = [
     (r"Which number is the Roman numeral ([IVXLCDM]+)\?", _from_roman),
-    (r"How many letters has (\d{1,6}) as a Roman numeral\?", lambda number: len(_to_roman(number))),
-    (
-        r"How many days is it from (\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)\?",
-        lambda start, end: (date.fromisoformat(end) - date.fromisoformat(start)).days,
-    ),
-    (
-        r"Which day of the week is (\d{4}-\d\d-\d\d)\? Answer 1 for Monday to 7 for Sunday\.",
-        lambda day: date.fromisoformat(day).isoweekday(),
-    ),
-    (r"Which decimal number is (\w{1,12}) in base (\d+)\?", lambda digits, base: int(digits, int(base))),
+    (r"How many letters has (\d{1,6}) as a Roman numeral\?", _roman_letters),
+    (r"How many days is it from (\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)\?", _days),
+    (r"Which day of the week is (\d{4}-\d\d-\d\d)\? Answer 1 for Monday to 7 for Sunday\.", _weekday),
+    (r"Which decimal number is (\w{1,12}) in base (\d{1,2})\?", _from_base),
     (r"What is the digit sum of (\d+) in base ([2-9]|[1-3]\d)\?", _digit_sum),
-    (r"Add (.+)\.", lambda text: sum(_numbers(text))),
-    (r"Multiply (.+)\.", lambda text: prod(_numbers(text))),
-    (r"What is the remainder of (\d+) divided by (\d+)\?", lambda number, by: int(number) % max(int(by), 1)),
+    (r"Add (.+)\.", _sum),
+    (r"Multiply (.+)\.", _product),
+    (r"What is the remainder of (\d+) divided by ([1-9]\d*)\?", _remainder),
 ]
 
 

@@ -191,8 +191,10 @@ class Board:
 
     def _says_nothing_new(self, draft: Event) -> bool:
         known = self.events.get(draft.id)
-        return known is not None and all(
-            getattr(known, name) == getattr(draft, name) for name in ("task", "requires", "depends_on", "priority")
+        return (
+            known is not None
+            and _same(known.task) == _same(draft.task)
+            and (known.requires, known.depends_on, known.priority) == (draft.requires, draft.depends_on, draft.priority)
         )
 
     def _refuse_one(self, drafts: dict[str, Event], refused: list[Refusal]) -> bool:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from swarmmind.spec.values import Strict
@@ -65,13 +65,13 @@ class Profiles:
         load: shape (workers,): 1 for every event drawn for, times 0.8 for every event since, anybody's.
     """
 
-    def __init__(self, abilities: Sequence[Any], learning: Learning) -> None:
+    def __init__(self, abilities: ArrayLike, learning: Learning) -> None:
         self.competence = _unit(np.asarray(abilities, np.float64))
         self.trails = np.zeros_like(self.competence)
         self.load = np.zeros(len(self.competence))
         self.learning = learning
 
-    def nearness(self, events: Sequence[Any]) -> Floats:
+    def nearness(self, events: ArrayLike) -> Floats:
         """Cosine of each event's vector to each worker's competence, shape (events, workers)."""
         return np.asarray(events, np.float64) @ self.competence.T
 
@@ -99,7 +99,7 @@ class Profiles:
         self.load[drawn] += 1.0
         return Draw(tuple(drawn), probabilities, explored)
 
-    def judged(self, event: Any, authors: Sequence[int]) -> None:
+    def judged(self, event: ArrayLike, authors: Sequence[int]) -> None:
         """A verdict: every trail evaporates, the authors' grow by the event's vector, all competence follows.
 
         Args:
@@ -109,7 +109,7 @@ class Profiles:
         learning = self.learning
         self.trails *= 1 - learning.evaporation
         for author in authors:
-            self.trails[author] += event
+            self.trails[author] += np.asarray(event)
         lengths = np.sqrt(np.einsum("ij,ij->i", self.trails, self.trails))[:, None]
         self.competence = _unit((1 - learning.pull) * self.competence + learning.pull * self.trails / (1 + lengths))
 
