@@ -22,8 +22,7 @@ import msgspec
 from markupsafe import Markup
 
 from swarmmind.errors import RunError
-from swarmmind.report import text
-from swarmmind.report.context import Contexts
+from swarmmind.report import contexts, text
 from swarmmind.report.events import Boards
 from swarmmind.report.pack import TEXT_CHARACTERS, Marks, Packer, Transcripts
 from swarmmind.report.read import Source
@@ -68,17 +67,28 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
     return path
 
 
+def context(folder: Path) -> str:
+    """Whose words filled the contexts of a run, in one line; empty if nobody's words were shown to others.
+
+    Raises:
+        RunError: there is no readable journal in the folder.
+    """
+    source = Source(folder)
+    try:
+        return text.visible(contexts.line(contexts.read(source, Tally(source).members)))
+    except sqlite3.DatabaseError as error:
+        raise RunError(f"{folder / 'journal.sqlite'}: damaged ({error})") from error
+    finally:
+        source.close()
+
+
 def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     tally = Tally(source)
     packer = Packer()
     series, boards = Series(source), Boards(source, tally.members, packer)
     frames = Frames(source, packer, _FRAME_CHARACTERS_PER_BYTE * limit_bytes)
-    marks, contexts = Marks(), Contexts(source, tally.members)
-    for place, member in enumerate(tally.members.values()):
-        for joined, kept in source.requests(member.ids):
-            marks.see(place, joined, kept)
-            contexts.see(place, joined, kept)
-    contexts.close()
+    marks = Marks()
+    shares = contexts.read(source, tally.members, marks)
     transcripts = Transcripts(source, tally.members, marks, packer, limit_bytes)
 
     def chunks() -> Iterator[tuple[str, str]]:
@@ -106,7 +116,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         task=source.task,
         tally=tally,
         latency=tally.latency(),
-        contexts=contexts,
+        contexts=shares,
         tables=Tables(source),
         charted=list(series.charts),
         chunks=chunks(),

@@ -156,7 +156,11 @@ class Board:
             self._votes.setdefault((name, work.id), [0, 0])[not record.votes[name]] += 1
         work.drawn = []
         work.verdicts.append(record.accepted)
-        reasons = [_cut(reason, _REASON_CHARACTERS) for reason in record.reasons[:_REASONS]]
+        side = [name for name, vote in record.votes.items() if bool(vote) == record.accepted]
+        who = side if len(side) == len(record.reasons) else [""] * len(record.reasons)
+        reasons = [[name, _cut(why, _REASON_CHARACTERS)] for name, why in zip(who, record.reasons, strict=True)][
+            :_REASONS
+        ]
         votes = [[name, bool(vote)] for name, vote in list(record.votes.items())[:_HISTORY]]
         self._remember(
             work, ["verdict", record.round, record.attempt, record.accepted, authors[:_HISTORY], votes, reasons]

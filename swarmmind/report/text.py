@@ -16,6 +16,7 @@ _HOSTILE = re.compile(
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _OUTPUT_CHARACTERS = 2000
+_METRICS_A_LINE, _METRIC_CHARACTERS = 3, 60
 _RESUMABLE = ("stopped", "interrupted", "crashed")
 
 
@@ -105,11 +106,12 @@ def answer(output: Any) -> str:
     return plain(output)
 
 
-def lines(result: Mapping[str, Any]) -> list[str]:
+def lines(result: Mapping[str, Any], context: str = "") -> list[str]:
     """The last words of a run on the terminal.
 
     Args:
         result: what `result.json` holds; any key may be missing, `None` is unknown.
+        context: whose words filled the contexts, as `report.context` says it; left out if empty.
 
     Returns:
         Lines without markup; control characters in what agents said are made visible, so that no reply can drive the
@@ -121,12 +123,15 @@ def lines(result: Mapping[str, Any]) -> list[str]:
     found = [f"{result.get('name') or result.get('run_id') or 'run'}: {status}{limit}{seconds}"]
     found += _output(result)
     found.append(f"score: {number(result.get('score'))}")
+    found += _metrics(result.get("metrics") or {})
     coverage: Mapping[str, Any] = result.get("coverage") or {}
     found.append(f"coverage: {coverage_line(coverage)}")
     for role, counts in (coverage.get("roles") or {}).items():
         if counts.get("finished") != counts.get("planned"):
             found.append(f"  {role}: {coverage_line(counts)}")
     found.append(f"bill: {bill_line(result.get('usage') or {})}")
+    if context:
+        found.append(f"context: {context}")
     for failure in result.get("failures") or []:
         example = plain(failure.get("example") or "").replace("\n", " ")
         found.append(f"failures: {number(failure.get('count'))} x {failure.get('kind')}, e.g. {example[:200]}")
@@ -145,6 +150,19 @@ def _output(result: Mapping[str, Any]) -> list[str]:
     if len(output) > _OUTPUT_CHARACTERS:
         found.append(f"  ... and {number(len(output) - _OUTPUT_CHARACTERS)} characters more, in result.json")
     return found
+
+
+def _metrics(metrics: Mapping[str, Any]) -> list[str]:
+    """A few in one line, more below each other."""
+    told = [f"{_short(plain(name))} {_short(number(value))}" for name, value in metrics.items()]
+    if len(told) <= _METRICS_A_LINE:
+        return [f"metrics: {', '.join(told)}"] if told else []
+    return ["metrics:", *(f"  {one}" for one in told)]
+
+
+def _short(words: str) -> str:
+    one_line = " ".join(words.split())
+    return one_line if len(one_line) <= _METRIC_CHARACTERS else one_line[:_METRIC_CHARACTERS] + "..."
 
 
 def _where(result: Mapping[str, Any], status: str) -> list[str]:

@@ -121,7 +121,7 @@ function happened(entry) {
   }
   const [, , , accepted, authors, votes, reasons] = entry;
   return el("li", {}, el("b", { class: accepted ? "good" : "bad" }, accepted ? "accepted" : "rejected"), ` ${when}`, authors.length ? [": ", el("span", { dir: "auto" }, authors.join(", "))] : "",
-    votes.length ? el("div", { class: "note" }, "votes: ", votes.map(([name, vote], at) => [at ? ", " : "", el("span", { dir: "auto" }, name), vote ? " for" : " against"])) : "", reasons.map((reason) => words(reason, "", 600)));
+    votes.length ? el("div", { class: "note" }, "votes: ", votes.map(([name, vote], at) => [at ? ", " : "", el("span", { dir: "auto" }, name), vote ? " for" : " against"])) : "", reasons.map(([name, why]) => [name ? el("p", { class: "who", dir: "auto" }, name) : "", words(why, "", 600)]));
 }
 
 function eventDetail(graph, details, place) {

@@ -15,7 +15,7 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from swarmmind.agents.prompts import CHARACTERS_PER_TOKEN, quoted, speakers
 from swarmmind.report.read import Source, digests
@@ -28,6 +28,14 @@ _QUOTES = "]\n>"
 _REST = 0  # the number of all names that have none of their own
 _KINDS = {"system": 0, "user": 1, "assistant": 2}
 _TASK, _OWN = 1, 2
+
+
+class Watcher(Protocol):
+    """Sees every request of a run, all of an agent before the next one's."""
+
+    def see(self, place: int, joined: bytes, kept: int) -> None:
+        """A request to the agent at this place: its digests, and how many it shares with the one before."""
+        ...
 
 
 class Part(NamedTuple):
@@ -225,6 +233,29 @@ class Contexts:
             heapq.heappush(self._heap, entry)
         else:
             self.rest.add(left[2], left[2].others)
+
+
+def read(source: Source, members: Mapping[str, Member], *watchers: Watcher) -> Contexts:
+    """Go through every request of a run, agent by agent; others who want to see them may watch."""
+    contexts = Contexts(source, members)
+    for place, member in enumerate(members.values()):
+        for joined, kept in source.requests(member.ids):
+            contexts.see(place, joined, kept)
+            for watcher in watchers:
+                watcher.see(place, joined, kept)
+    contexts.close()
+    return contexts
+
+
+def line(contexts: Contexts) -> str:
+    """`62 % task, 21 % own words, 17 % others' (worker-3 most)`; empty if nobody was quoted to anybody."""
+    total = contexts.total
+    if not total.others:
+        return ""
+    words = zip(("instructions", "task", "own words", "others'"), total.parts, strict=True)
+    told = ", ".join(f"{total.percent(part):.0f} % {name}" for name, part in words if part)
+    [(most, _)] = total.others.most_common(1)
+    return f"{told} ({most} most)"
 
 
 def _as_quoted(name: str) -> str:
