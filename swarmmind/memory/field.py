@@ -84,9 +84,9 @@ class Field:
     """Strengths over (key, kind), bounded in all directions.
 
     Nobody can crowd others out: who deposits on more than `per_author` entries withdraws from his weakest, and where
-    the field is full whoever holds the most withdraws from his weakest. An entry from which everybody has withdrawn is
-    gone. Below these two caps no deposit is ever lost. A deposit that must make room looks through the entries of one
-    author, or of those who hold the most; no other one looks at anything but its own entry.
+    the field is full whoever holds the most, with what he asks for, withdraws from his weakest. An entry from which
+    everybody has withdrawn is gone. Below these two caps no deposit is ever lost. A deposit that must make room looks
+    through the entries of its author, or of those who hold the most; no other one looks at more than its own entry.
 
     Args:
         half_life: ticks after which half of a strength is left, above 0; `inf` never fades.
@@ -305,7 +305,7 @@ class Field:
         if len(self._held.get(author, ())) >= self.per_author:
             self._withdraw(author, self._weakest(self._held[author]))
         while slot not in self._entries and len(self._entries) >= self.entries:
-            self._make_room()
+            self._make_room(author)
         entry = self._entries.get(slot) or self._made(slot)
         if not entry.authors:
             self._release(_NOBODY, slot)
@@ -313,13 +313,17 @@ class Field:
         self._held.setdefault(author, {})[slot] = None
         return entry
 
-    def _make_room(self) -> None:
-        """One step towards it: what nobody made goes first, then the weakest of what those with the most hold."""
+    def _make_room(self, asking: str) -> None:
+        """One step towards it: what nobody made goes first, then the weakest of what those with the most hold.
+
+        Who asks for room counts as if he had it already: nobody's equal share ever goes to one who has his own.
+        """
         if _NOBODY in self._held:
             self._drop(self._weakest(self._held[_NOBODY]))
             return
-        most = max(map(len, self._held.values()))
-        crowd = {author: self._weakest(slots) for author, slots in self._held.items() if len(slots) == most}
+        counts = {author: len(slots) + (author == asking) for author, slots in self._held.items()}
+        most = max(counts.values())
+        crowd = {author: self._weakest(self._held[author]) for author, count in counts.items() if count == most}
         loser = min(crowd, key=lambda author: self._rank(self._entries[crowd[author]]))
         assert loser is not None
         self._withdraw(loser, crowd[loser])
