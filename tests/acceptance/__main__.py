@@ -6,7 +6,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from . import budget, collective_memory, hostile, kill, longterm_kill, musicswarm, omne, same_seed, scale, swarmbench
+from . import (
+    budget,
+    collective_memory,
+    hostile,
+    kill,
+    longterm_kill,
+    musicswarm,
+    omne,
+    same_seed,
+    scale,
+    swarmbench,
+    swarmsys,
+)
 from .experiment import Experiment
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
@@ -20,6 +32,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "same-seed": same_seed.run,
     "scale": scale.run,
     "swarmbench": swarmbench.run,
+    "swarmsys": swarmsys.run,
 }
 
 

@@ -66,8 +66,8 @@ class Profiles:
     """
 
     def __init__(self, abilities: ArrayLike, learning: Learning) -> None:
-        self.competence = _unit(np.asarray(abilities, np.float64))
-        self.trails = np.zeros_like(self.competence)
+        self.competence: Floats = _unit(np.asarray(abilities, np.float64))
+        self.trails: Floats = np.zeros_like(self.competence)
         self.load = np.zeros(len(self.competence))
         self.learning = learning
 
