@@ -63,7 +63,7 @@ class World:
         return _unit(self.subtopics[self.rng.integers(0, SUBTOPICS, count)] + np.float32(0.8) * self.noise(count))
 
 
-def _unit(rows: Array) -> Array:
+def _unit(rows: NDArray[Any]) -> Array:
     return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
 
 

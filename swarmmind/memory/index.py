@@ -79,6 +79,11 @@ class Index:
             self._count -= self._cells[slot] != _EMPTY
             self._cells[slot] = _EMPTY
 
+    @property
+    def loose(self) -> int:
+        """How many rows have no cell yet, at most."""
+        return self._fresh
+
     def vector(self, slot: int) -> Vector | None:
         """The vector of a slot (a view, not to be written), or `None`."""
         return self._vectors[slot] if slot < len(self._cells) and self._cells[slot] != _EMPTY else None
@@ -89,7 +94,6 @@ class Index:
         there = self._known(slots) != _EMPTY
         rows = np.ascontiguousarray(slots if there.all() else slots[there])
         near = found if len(rows) == len(slots) else np.empty(len(rows), np.float32)
-        query = np.ascontiguousarray(query, np.float32)
         with _one_thread():
             faiss.fvec_inner_products_by_idx(  # pyright: ignore[reportAttributeAccessIssue]  # missing in its stubs
                 *(faiss.swig_ptr(array) for array in (near, query, self._vectors, rows)), self.dimensions, 1, len(rows)

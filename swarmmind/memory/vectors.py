@@ -241,6 +241,7 @@ class Vectors(Memory):
 
     def _checked(self, vector: Vector) -> Vector:
         """A vector of unit length (or zero) and of as many dimensions as all others."""
+        vector = np.ascontiguousarray(vector, np.float32)
         if vector.shape != (self._dimensions or max(vector.size, 1),):
             expected = "a row of numbers" if self._dimensions is None else f"{self._dimensions} dimensions as before"
             raise UserError(f"vectors: expected {expected}, got the shape {vector.shape}")
@@ -285,7 +286,7 @@ def _ranked(shelf: Shelf, now: int, query: Query, vector: Vector | None, limit: 
     if count > index.exact:
         outlook = index.outlook(vector, len(weights))
         if outlook is not None:
-            most = -(-max(index.exact, count // 6) // 3)
+            most = index.loose + -(-max(index.exact, count // 6) // 3)
             best = _best(shelf, _promising(outlook, weights, most), weights, vector, limit)
             if len(best) == limit:
                 return best
@@ -298,7 +299,7 @@ def _ranked(shelf: Shelf, now: int, query: Query, vector: Vector | None, limit: 
 def _promising(outlook: NDArray[np.float32], weights: NDArray[np.float64], most: int) -> Slots:
     """About `most` slots for which outlook * weight is greatest: all that are as good as the last of them."""
     np.multiply(outlook, weights, out=outlook, casting="same_kind")
-    bar = np.partition(outlook, -most)[-most]
+    bar = np.partition(outlook, -most)[-most] if most < len(outlook) else 0.0
     return np.flatnonzero(outlook >= bar if bar > 0.0 else outlook > 0.0)
 
 
