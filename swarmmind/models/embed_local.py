@@ -20,6 +20,9 @@ from swarmmind.traces import Embedding
 Encode: TypeAlias = Callable[[Sequence[str]], NDArray[Any]]
 """From texts to vectors of shape (texts, dimensions), of any length."""
 
+FEW = 16
+"""So many texts go through a model at once, those of a length together: the longest of them pads them all."""
+
 
 class LocalEmbedder:
     """An embedder whose model is loaded when it is first needed (satisfies `ports.Embedder`).

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmmind.errors import UserError
-from swarmmind.models.embed_local import Encode
+from swarmmind.models.embed_local import FEW, Encode
 
 PACKAGES, EXTRA = ("onnxruntime", "tokenizers"), "onnx"
 GRAPH, TOKENIZER = "model.onnx", "tokenizer.json"
@@ -52,7 +52,7 @@ def load(folder: Path) -> Encode:
     session = runtime.InferenceSession(str(folder / GRAPH), options, providers=["CPUExecutionProvider"])
     wanted = [given.name for given in session.get_inputs()]
 
-    def encode(texts: Sequence[str]) -> NDArray[Any]:
+    def few(texts: Sequence[str]) -> NDArray[Any]:
         encodings = tokenizer.encode_batch(list(texts))
         mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
         fed = {
@@ -62,6 +62,11 @@ def load(folder: Path) -> Encode:
         }
         found = session.run(None, {name: fed[name] for name in wanted})[0]
         return _mean(found, mask) if found.ndim == 3 else found
+
+    def encode(texts: Sequence[str]) -> NDArray[Any]:
+        by_length = sorted(range(len(texts)), key=lambda at: len(texts[at]))  # the longest of a few pads them all
+        parts = [few([texts[at] for at in by_length[i : i + FEW]]) for i in range(0, len(texts), FEW)]
+        return np.concatenate(parts)[np.argsort(by_length)]
 
     return encode
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from swarmmind.models.embed_local import Encode
+from swarmmind.models.embed_local import FEW, Encode
 
 PACKAGES, EXTRA = ("sentence_transformers", "torch"), "sentence-transformers"
 _THREADS = 1  # more of them wait for each other on a busy machine: 207 ms instead of 15 for one call
@@ -28,6 +28,6 @@ def load(model: str) -> Encode:
 
     def encode(texts: Sequence[str]) -> NDArray[Any]:
         torch.set_num_threads(_THREADS)  # of this thread; the next batch may get another one
-        return transformer.encode(list(texts), batch_size=len(texts), convert_to_numpy=True, show_progress_bar=False)
+        return transformer.encode(list(texts), batch_size=FEW, convert_to_numpy=True, show_progress_bar=False)
 
     return encode
