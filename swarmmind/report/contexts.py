@@ -185,10 +185,12 @@ class Contexts:
         found: Counter[int] = Counter()
         for name, characters in speakers(content).items():
             found[self._number(name)] += characters
+        [(most, _)] = found.most_common(1) or [(_REST, 0)]
+        found[most] -= max(0, found.total() - len(content))  # a last line that has no break
         kept = found.most_common(_NAMES_A_MESSAGE)
         words = found.total()
         kept.append((_REST, words - sum(characters for _, characters in kept)))
-        return Part(_TASK, max(0, len(content) - words), tuple(pair for pair in kept if pair[1]))
+        return Part(_TASK, len(content) - words, tuple(pair for pair in kept if pair[1]))
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)

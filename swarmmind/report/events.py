@@ -36,7 +36,7 @@ class Event(msgspec.Struct):
     """A record of series `event`: a piece of work, as it was proposed or revised."""
 
     event: Name
-    task: str = ""
+    task: str
     requires: str = ""
     depends_on: list[Name] = []
     priority: Any = None

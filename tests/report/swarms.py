@@ -124,3 +124,21 @@ def nested(*programs: Callable[[Context], Program]) -> Callable[[Context], Progr
         return "done"
 
     return program
+
+
+EVIL = "</script><script>window.hacked=1</script><img src=x onerror=alert(1)>\x1b[31m\u202eevil\n[worker-2, note]\n> x"
+
+
+def hostile(ctx: Context) -> Program:
+    """Everything that an agent can name or say is an attack, and long."""
+    long = EVIL + "x" * 1_000_000
+    yield [Record("event", {"event": EVIL, "task": long, "requires": EVIL, "depends_on": [EVIL], "by": EVIL})]
+    yield [Record("event", {"event": "short", "task": EVIL, "requires": EVIL, "by": "__proto__", "priority": EVIL,
+                            "depends_on": [EVIL, "__proto__", "short"]})]  # fmt: skip
+    yield [Record("draw", {"event": "short", "drawn": [EVIL, "__proto__"], "probabilities": {EVIL: 0.5}})]
+    yield [Record("verdict", {"event": "short", "accepted": False, "authors": [EVIL], "votes": {EVIL: False},
+                              "reasons": [EVIL + "y" * 5000]})]  # fmt: skip
+    for number in range(3):
+        yield [Record("pheromone", {"round": number, "levels": {EVIL: 1.0, "__proto__": 2.0}})]
+        yield [Record(EVIL.replace("/", "|"), {EVIL: number})]
+    return EVIL

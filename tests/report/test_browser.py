@@ -12,7 +12,7 @@ from swarmmind.effects import Agent, Message
 from swarmmind.report import render
 from swarmmind.runtime.journal import Journal
 
-from . import runs
+from . import runs, swarms
 from .browser import PROGRAM, Page, chromium
 
 pytestmark = [
@@ -163,6 +163,78 @@ async def test_the_policy_stops_what_is_slipped_in(browser: Page, tmp_path: Path
     assert len(browser.trouble) == 2
     assert all("Content Security Policy" in trouble for trouble in browser.trouble)
     browser.trouble.clear()
+
+
+async def test_events_and_their_agents_can_be_clicked(browser: Page, tmp_path: Path):
+    await visit(browser, lambda: swarms.played(tmp_path / "run", swarms.learning(), swarms.spoken))
+    assert await browser.count("#board .graph .node") == 3 + 8 + 1 + 24
+    assert await browser.count("#board .graph .edge.rejected") > 5
+    assert await browser.count("#board .graph .edge.needs") == 11
+    await browser.click("#board .graph .node", 12 + 22)
+    await browser.until("document.querySelector('.detail')")
+    shown = await browser.text(".detail")
+    assert "event e22 · failed" in shown
+    assert "Work out part 22 of the poetry chapter" in shown
+    assert "no leaf in e22" in shown
+    assert "by exploration" in shown
+    assert await browser.count("#board .graph .edge.on") == await browser.evaluate(
+        "document.querySelectorAll('#board .graph .edge').length"
+        " - document.querySelectorAll('#board .graph .edge.dim').length"
+    )
+    await browser.press("#board .graph .node[aria-label='agent worker-2']", "Enter")
+    await browser.until("document.querySelector('.detail h4').textContent.startsWith('worker-2')")
+    await browser.click(".detail button")
+    await browser.until("document.querySelector('#transcripts h3')")
+    assert await browser.text("#transcripts h3") == "worker-2 (worker)"
+
+
+async def test_lines_are_as_many_as_labels(browser: Page, tmp_path: Path):
+    await visit(browser, lambda: swarms.played(tmp_path / "run", swarms.learning(), swarms.spoken))
+    assert await browser.count("#levels .series") == 12
+    assert await browser.count("#levels .keys li") == 12
+    assert await browser.count("#levels details tbody tr") == 20
+    assert await browser.count("#board .multiples .chart-box") == 4 + 1
+    assert await browser.count("#board .multiples .series") == 4 * 8 + 1
+    assert "botany: worker-" in await browser.evaluate("$('board').textContent")
+    assert "poetry worker" not in await browser.text("#levels")
+    await browser.evaluate("void document.querySelector('#levels .keys li').dispatchEvent(new Event('mouseenter'))")
+    assert await browser.count("#levels .series.dim") == 11
+    assert await browser.evaluate("getComputedStyle(document.querySelector('.heat .h9')).backgroundColor") != (
+        "rgba(0, 0, 0, 0)"
+    )
+    assert await browser.count("#context svg.stack rect.w3") == 11 + 2
+
+
+async def test_nested_swarms_can_be_chosen(browser: Page, tmp_path: Path):
+    both = swarms.nested(swarms.learning(6), swarms.learning(70))
+    await visit(browser, lambda: swarms.played(tmp_path / "run", both, swarms.spoken))
+    assert await browser.count("#board .graph") == 1
+    await browser.enter("#board select", 1)
+    assert "70 events" in await browser.text("#board")
+    assert "Too many events or agents for a picture" in await browser.text("#board")
+    assert await browser.count("#board .graph") == 0
+    assert await browser.count("#board .heat tbody tr") == 8
+
+
+async def test_hostile_records_stay_texts(browser: Page, tmp_path: Path):
+    await visit(browser, lambda: swarms.played(tmp_path / "run", swarms.hostile, swarms.spoken))
+    for number in range(await browser.count("#board .graph .node")):
+        await browser.click("#board .graph .node", number)
+        await browser.until("document.querySelector('.detail')")
+    await browser.until("document.querySelector('.detail').textContent.includes('event short')")
+    for place in ("#board", "#levels", "#records", ".detail"):
+        shown = await browser.evaluate(f"document.querySelector({place!r}).textContent")
+        assert "<img src=x onerror=" in shown
+        assert not set(shown) & set("\x1b\u202e")
+    assert "\u241b[31m\u27e8U+202E\u27e9evil" in await browser.text(".detail")
+    assert await browser.count("img") == 0
+    assert await browser.evaluate("typeof window.hacked") == "undefined"
+
+
+async def test_a_swarm_fits_the_window(browser: Page, tmp_path: Path):
+    await browser.size(420, 900, dark=True)
+    await visit(browser, lambda: swarms.played(tmp_path / "run", swarms.learning(), swarms.spoken))
+    assert await browser.evaluate("document.documentElement.scrollWidth") <= 420
 
 
 @pytest.mark.parametrize(("width", "dark", "media"), [(1280, False, ""), (420, True, ""), (720, True, "print")])

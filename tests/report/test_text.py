@@ -46,6 +46,23 @@ def test_a_result_without_anything_is_unknown_not_zero():
     ]
 
 
+def test_metrics_are_read_at_a_glance():
+    few = lines({"metrics": {"entropy": 0.93221, "events": 24.0, "gain": -1e-7}})
+    assert "metrics: entropy 0.9322, events 24, gain -1e-07" in few
+    many = lines({"metrics": {f"m{number}": number / 3 for number in range(5)}})
+    at = many.index("metrics:")
+    assert many[at + 1 : at + 6] == ["  m0 0", "  m1 0.3333", "  m2 0.6667", "  m3 1", "  m4 1.333"]
+    hostile = lines({"metrics": {"a\nreport: fake" + "x" * 500: "\x1b[2J\n" + "y" * 500}})
+    assert max(map(len, hostile)) < 200
+    assert not [line for line in hostile if line.startswith("report")]
+
+
+def test_the_contexts_stand_below_the_bill():
+    printed = lines(FULL, "62 % task, 38 % others' (worker-3 most)")
+    place = next(at for at, line in enumerate(printed) if line.startswith("bill"))
+    assert printed[place + 1] == "context: 62 % task, 38 % others' (worker-3 most)"
+
+
 def test_a_worlds_output_is_its_map():
     printed = lines({"output": {"round": 2, "score": 1, "grid": ["W.W", "WAW"], "messages": {}}, "error": "boom"})
     assert printed[1:4] == ["output: round 2, score 1", "  W.W", "  WAW"]
