@@ -67,7 +67,8 @@ class Index:
         elif self._borrowed:
             self._vectors, self._borrowed = self._vectors.copy(), False
         self._vectors[slot] = vector
-        self._count += self._cells[slot] == _EMPTY
+        if self._cells[slot] == _EMPTY:
+            self._count += 1
         self._cells[slot] = _LOOSE
         self._fresh += 1
         if self._fresh >= _BATCH and self._count > self.exact:
@@ -75,8 +76,8 @@ class Index:
 
     def remove(self, slot: int) -> None:
         """Forget the vector of a slot, if it has one."""
-        if slot < len(self._cells):
-            self._count -= self._cells[slot] != _EMPTY
+        if slot < len(self._cells) and self._cells[slot] != _EMPTY:
+            self._count -= 1
             self._cells[slot] = _EMPTY
 
     @property
