@@ -187,7 +187,7 @@ def test_forks_live_lives_of_their_own_and_equal_lives_are_equal(
 def test_diffusion_moves_strength_and_loses_none(
     deposits: list[tuple[int, float]], diffusion: float, entries: int
 ) -> None:
-    graph: Any = networkx.relabel_nodes(networkx.cycle_graph(12), str)
+    graph: Any = networkx.relabel_nodes(networkx.cycle_graph(12), {node: str(node) for node in range(12)})
     field = Field(neighbors=graph, diffusion=diffusion, entries=entries)
     for at, amount in deposits:
         field.deposit(str(at), amount, author=str(at))
@@ -200,7 +200,7 @@ def test_diffusion_moves_strength_and_loses_none(
 
 
 def test_diffusion_reaches_neighbors_at_once_and_not_below_the_floor() -> None:
-    graph: Any = networkx.relabel_nodes(networkx.path_graph(4), str)
+    graph: Any = networkx.relabel_nodes(networkx.path_graph(4), {node: str(node) for node in range(4)})
     field = Field(neighbors=graph, diffusion=0.5, floor=0.3)
     field.deposit("0", 2.0, "a", "food")
     field.tick()
