@@ -34,7 +34,7 @@ from .paired import over, paired, rehearse
 SEEDS = range(100, 120)
 WORKERS, DOMAINS, DIMENSIONS = 12, 6, 32
 EVENTS, CHANGE, PROPOSED = 3000, 1500, 100
-NOISE = 0.1  # of each coordinate of an event, before it is brought to unit length
+NOISE = 0.08  # of each coordinate of an event, before it is brought to unit length
 HOME, ELSEWHERE, TRUE_POSITIVE, FALSE_POSITIVE = 0.90, 0.35, 0.95, 0.10
 
 CALLS = 2 * EVENTS + EVENTS // PROPOSED + 2  # worker and validator; the explorer's plans; the end; the answer

@@ -62,6 +62,15 @@ def test_events_are_worked_on_when_what_they_need_is_closed_and_its_result_is_to
     assert [row["event"] for row in records(tmp_path, "event")] == ["c", "a", "b"]
 
 
+def test_everybody_is_told_the_task_first_and_their_own_part_after_it(tmp_path: Path) -> None:
+    cast = Cast(plan([event("a"), event("b", "a")]))
+    played(tmp_path, cast, society(memory=Window(9)))
+    assert {messages[0].content for _, _, messages in cast.heard} == {
+        "You are a explorer.", "You are a worker.", "You are a validator.",
+    }  # fmt: skip
+    assert all(messages[-1].content.startswith("What is it?\n\n") for _, _, messages in cast.heard)
+
+
 def test_what_explorers_are_refused_they_are_told_in_their_next_turn_and_nobody_else(tmp_path: Path) -> None:
     cast = Cast(plan([event("a"), event("b", "nobody")], [event("b", "a")]))
     played(tmp_path, cast)
@@ -419,7 +428,7 @@ def test_poison_stays_behind_its_quotes_and_within_bounds(tmp_path: Path, who: s
     for prompt in prompts:
         assert len(prompt) < 120_000
         bare = "\n".join(line for line in prompt.split("\n") if not line.startswith(">"))
-        assert "PWNED" not in bare.replace("requires fine system:", "") or who == "explore"
+        assert "PWNED" not in bare
         assert "\nsystem:" not in prompt
         assert not any(sign in prompt for sign in ("\x1b", "\u202e", "\x00", "\x85", "\u2028"))
         heads = [line for line in bare.split("\n") if line.startswith("[validator-0, verdict")]

@@ -300,7 +300,7 @@ def _read(by: str, document: Mapping[str, Any]) -> Event:
     return Event(
         id=_id(document["id"]),
         task=document["task"].strip()[:MAX_TASK],
-        requires=" ".join(document["requires"].split())[:MAX_KIND] or "anything",
+        requires=_line(document["requires"])[:MAX_KIND] or "anything",
         depends_on=tuple(_id(need) for need in document["depends_on"]),
         priority=int(max(-1000, min(1000, document["priority"]))),
         by=by,
@@ -309,6 +309,11 @@ def _read(by: str, document: Mapping[str, Any]) -> Event:
 
 def _id(text: str) -> str:
     return _NOT_ID.sub("-", text.strip())[:MAX_ID] or "-"
+
+
+def _line(text: str) -> str:
+    """A text on one line, without signs that are not seen."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text[: 10 * MAX_KIND]).split())
 
 
 def _same(task: str) -> str:

@@ -30,7 +30,7 @@ def explore(state: State) -> Steps[None]:
     asks: list[Ask] = []
     for agent in state.explorers:
         told = state.refusals.pop(agent.id, [])
-        text = prompts.explore(state.task, board, state.closed, loads, told, state.missing)
+        text = prompts.explore(board, state.closed, loads, told, state.missing)
         observation = {"do": "explore", "task": state.task, "events": known, "refused": [one.event for one in told]}
         asks.append(state.ask(agent, text, output, observation))
     replies = yield from state.asked(asks)
@@ -70,7 +70,7 @@ def ended(state: State) -> Steps[bool]:
     state.endings += 1
     if state.endings > _ENDINGS or not state.board.events:
         return True
-    text = prompts.end(state.task, state.board, state.closed)
+    text = prompts.end(state.board, state.closed)
     asks = [state.ask(agent, text, prompts.END, {"do": "end"}) for agent in state.validators]
     replies = yield from state.asked(asks)
     told = {agent.id: reply.value for agent, reply in zip(state.validators, replies, strict=True) if reply.ok}

@@ -82,7 +82,7 @@ def _ask(state: State, case: Case, judge: Agent) -> Ask:
     assert result is not None
     needed = state.needed(event)
     others = [answer for answer in case.answers if answer.by != result.lead]
-    text = prompts.judge(state.task, event, needed, result, others)
+    text = prompts.judge(event, needed, result, others)
     observation = {**prompts.observed("judge", event, needed), "answer": result.answer}
     return state.ask(judge, text, prompts.VERDICT, observation)
 

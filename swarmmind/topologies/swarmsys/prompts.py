@@ -1,8 +1,8 @@
 """What explorers, workers and validators are told, and what they answer with (arXiv 2510.10047, prompt content).
 
 Everything an agent wrote, an event's own text included, is quoted line by line under its author's name and cut to a
-bound, so that no answer can change what the next agent is asked, nor crowd out what it has to know. The task comes
-first, the same for all; what is an event's alone comes last.
+bound, so that no answer can change what the next agent is asked, nor crowd out what it has to know. These are prompts
+without the task, which stands at the head of each of them, the same for all.
 """
 
 from __future__ import annotations
@@ -83,24 +83,23 @@ def prompt(*parts: str) -> str:
 
 _EXPLORE = """\
 Break the task into events: pieces of work that one worker can do and a validator can check. For each give a short id, \
-the task in full (its worker sees no more than that and the results it depends on), `requires`: the kind of competence \
-it takes, in one or two words, the same words for the same kind, `depends_on`: the ids of the events whose results it \
-needs, and a priority, higher is sooner. An event may only depend on events that are there, never in a circle."""
+its task in full, with every condition that bears on it, `requires`: the kind of competence it takes, in one or two \
+words, the same words for the same kind, `depends_on`: the ids of the events whose results it needs, and a priority, \
+higher is sooner. An event may only depend on events that are there, never in a circle."""
 _EXPLORE_ON = """\
 Propose the events that are still missing, and revise an open one by proposing it again under its id. Propose none if \
 nothing is missing."""
 
 
 def explore(
-    task: str, board: Board, closed: Sequence[Event], loads: str, refusals: Sequence[Refusal], missing: Sequence[str]
+    board: Board, closed: Sequence[Event], loads: str, refusals: Sequence[Refusal], missing: Sequence[str]
 ) -> str:
-    """An explorer's prompt: the task, events open and closed with verdicts, load of the roster, what was refused."""
+    """An explorer's prompt: events open and closed with verdicts, load of the roster, what was refused."""
     if not board.events:
-        return prompt(task, _EXPLORE)
+        return _EXPLORE
     waiting = [event for event, _ in zip(board.open(), range(_LISTED), strict=False)]
     told = [f"- {refusal.event}: {cut(refusal.reason, MAX_REASON)}" for refusal in refusals]
     return prompt(
-        task,
         _EXPLORE,
         f"There are {len(board.events)} events, {board.closed} of them closed; at most {board.limit} may be.",
         listed("The latest that were closed:", (_told(event) for event in closed)),
@@ -134,21 +133,18 @@ def _told(event: Event) -> str:
 # --- workers ----------------------------------------------------------------------------------------------------------
 
 
-def work(
-    task: str, event: Event, needed: Sequence[Event], profile: str, own: Answer | None, others: Sequence[Answer]
-) -> str:
+def work(event: Event, needed: Sequence[Event], profile: str, own: Answer | None, others: Sequence[Answer]) -> str:
     """A worker's prompt.
 
     Args:
-        task: the whole task.
-        event: the worker's part of it.
+        event: the worker's part of the task.
         needed: the events it depends on, closed.
         profile: the worker's record.
         own: what it answered before the debate.
         others: what co-workers answer now; empty before the debate.
     """
     return prompt(
-        _situation(task, event, needed),
+        _situation(event, needed),
         listed("It was done before and rejected:", [quoted(by, cut(why, MAX_REASON)) for by, why in event.reasons]),
         profile,
         listed("Your answer was:", [_contribution(*own)] if own else []),
@@ -167,10 +163,9 @@ def observed(do: str, event: Event, needed: Sequence[Event]) -> dict[str, Any]:
     return {"do": do, "event": event.id, "task": event.task, "requires": event.requires, "results": results}
 
 
-def _situation(task: str, event: Event, needed: Sequence[Event]) -> str:
+def _situation(event: Event, needed: Sequence[Event]) -> str:
     facts = (f"event {event.id}", f"requires {event.requires}")
     return prompt(
-        task,
         "One event of this task is:\n" + quoted(event.by, event.task, *facts),
         listed("It needs the results of:", [_result(one) for one in needed]),
     )
@@ -189,28 +184,27 @@ def _contribution(by: str, answer: str, justification: str) -> str:
 # --- validators -------------------------------------------------------------------------------------------------------
 
 
-def judge(task: str, event: Event, needed: Sequence[Event], result: Result, others: Sequence[Answer]) -> str:
+def judge(event: Event, needed: Sequence[Event], result: Result, others: Sequence[Answer]) -> str:
     """A validator's prompt: the event, what it needs, and all contributions with their justifications."""
     return prompt(
-        _situation(task, event, needed),
+        _situation(event, needed),
         listed("The contribution to judge:", [_contribution(result.lead, result.answer, result.justification)]),
         listed("The rest of the team answered:", [_contribution(*other) for other in others]),
         "Is the contribution to judge right and complete? Give your reason, then accept it or not.",
     )
 
 
-def end(task: str, board: Board, closed: Sequence[Event]) -> str:
+def end(board: Board, closed: Sequence[Event]) -> str:
     """A validator's prompt when nothing is left to do: does the run end here?"""
     failed = sum(event.status == "failed" for event in board.events.values())
     return prompt(
-        task,
         f"All {len(board.events)} events are closed; nobody could settle {failed} of them. Explorers propose no more.",
         listed("The latest:", (_told(event) for event in closed)),
         "Is anything missing to answer the task? Say what, or nothing, and whether the work ends here.",
     )
 
 
-def assemble(task: str, board: Board, ask_for: str) -> str:
+def assemble(board: Board, ask_for: str) -> str:
     """The last prompt: the answer to the task, from what was validated; events that nothing builds on come first."""
     over = sorted(board.events.values(), key=lambda event: (board.dependents(event) > 0, event.number))
     validated = [event for event in over if event.status == "validated"]
@@ -224,7 +218,6 @@ def assemble(task: str, board: Board, ask_for: str) -> str:
     ]
     open_ = [quoted(event.by, cut(event.task, 200), f"event {event.id}") for event in over if event not in validated]
     return prompt(
-        task,
         listed("What was found and validated:", results, 2 * MAX_BLOCK),
         listed("Nobody could settle these:", open_),
         "Answer the task from it.",

@@ -71,7 +71,7 @@ class State:
     @property
     def task(self) -> str:
         """The problem, as everybody is told it."""
-        return self.society.question.text
+        return self.society.question.text.strip()
 
     def metrics(self) -> dict[str, float]:
         """See `History.metrics`."""
@@ -89,9 +89,10 @@ class State:
         observation: Mapping[str, Any],
         shown: Sequence[Trace] = (),
     ) -> Ask:
-        """Ask somebody, with what it remembers."""
-        messages = (*self.society.system(agent), *remembered(shown, Message("user", text)))
-        return Ask(agent, messages, output, observation=observation)
+        """Ask somebody: the task first, byte for byte what all are told, then what it remembers, then the text."""
+        *turns, last = remembered(shown, Message("user", text))
+        prompt = Message("user", f"{self.task}\n\n{last.content}")
+        return Ask(agent, (*self.society.system(agent), *turns, prompt), output, observation=observation)
 
     def record(self, name: str, data: Mapping[str, Any]) -> None:
         """Keep a fact for people; it travels with the next step that is asked."""

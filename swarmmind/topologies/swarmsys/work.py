@@ -111,7 +111,7 @@ def _ask(state: State, event: Event, worker: Agent, answers: Mapping[str, Answer
     own = answers.get(worker.id)
     others = [answer for by, answer in answers.items() if by != worker.id]
     needed = state.needed(event)
-    text = prompts.work(state.task, event, needed, state.history.profile(worker.id), own, others)
+    text = prompts.work(event, needed, state.history.profile(worker.id), own, others)
     observation = {
         **prompts.observed("work", event, needed),
         "own": own and own.text,
