@@ -1,13 +1,23 @@
 """For tests of your own parts and for rehearsals: a fake endpoint, a call to hand to a model, conformance checks.
 
 `FakeEndpoint` is an OpenAI-compatible server with modelled latency and hostility; `LooseCall` is what a model is handed
-when no run drives it; `check_model`, `check_transport` and `check_memory` are what every model, transport and
-memory in the box passes.
+when no run drives it; `check_model`, `check_transport`, `check_memory` and `check_embedder` are what every model,
+transport, memory and embedder in the box passes.
 """
 
 from swarmmind.testing.calls import LooseCall
 from swarmmind.testing.conformance import check_model, check_transport
+from swarmmind.testing.embedder_check import check_embedder
 from swarmmind.testing.fake_endpoint import FakeEndpoint, Hostility, Refusal
 from swarmmind.testing.memory_check import check_memory
 
-__all__ = ["FakeEndpoint", "Hostility", "LooseCall", "Refusal", "check_memory", "check_model", "check_transport"]
+__all__ = [
+    "FakeEndpoint",
+    "Hostility",
+    "LooseCall",
+    "Refusal",
+    "check_embedder",
+    "check_memory",
+    "check_model",
+    "check_transport",
+]

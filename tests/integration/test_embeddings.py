@@ -19,7 +19,7 @@ from swarmmind.models.embed_make import make_embedder
 from swarmmind.models.make import Endpoints, Sources
 from swarmmind.runtime.budget import Cost
 from swarmmind.spec.embedder import EmbedderSpec
-from swarmmind.testing import LooseCall
+from swarmmind.testing import LooseCall, check_embedder
 from swarmmind.traces import Embedding
 from tests.integration.vllm_server import Vllm
 
@@ -69,6 +69,11 @@ async def test_vllm_embeds_and_the_bill_is_its_own(embedding_vllm: Vllm, transpo
     embedding_vllm.wait_for(
         "all tokens counted", lambda: embedding_vllm.count("vllm:prompt_tokens_total") >= read + tokens
     )
+
+
+async def test_it_conforms(embedding_vllm: Vllm, endpoints: Endpoints) -> None:
+    sources = Sources(endpoints, {"VLLM_BASE_URL": embedding_vllm.base_url})
+    await check_embedder(make_embedder(EmbedderSpec(name="vllm/tiny"), sources, HERE))
 
 
 async def test_an_unknown_model_and_what_a_model_cannot_do_are_refused_at_once(

@@ -29,7 +29,7 @@ from swarmmind.ports import HttpResponse, Transport, TransportError
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.spec.embedder import EmbedderSpec
-from swarmmind.testing import FakeEndpoint, Hostility, LooseCall
+from swarmmind.testing import FakeEndpoint, Hostility, LooseCall, check_embedder
 from swarmmind.traces import Embedding
 from tests.models.simulation import simulate
 
@@ -224,6 +224,13 @@ async def test_no_key_in_a_failure() -> None:
 
 
 # --- against a server -------------------------------------------------------------------------------------------------
+
+
+async def test_it_conforms() -> None:
+    async with FakeEndpoint() as server:
+        transport = AiohttpTransport(server.base_url)
+        await check_embedder(embedder(transport))
+        await transport.close()
 
 
 class Hurried(LooseCall):

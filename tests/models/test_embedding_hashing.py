@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmmind.models.embed_hashing import Hashing
-from swarmmind.testing import LooseCall
+from swarmmind.ports import Call
+from swarmmind.testing import LooseCall, check_embedder
+from swarmmind.traces import Embedding
 
 RELATED = [
     ("The agent found food near the river", "Food was found by an agent at the river bank"),
@@ -94,3 +97,15 @@ def test_its_name_says_which_vectors_it_gives() -> None:
     assert found.vectors().shape == (2, 32)
     assert (found.usage.calls, found.failure) == (0, None)
     assert found.data == Hashing(32).vector("a") + Hashing(32).vector("b")
+
+
+@pytest.mark.anyio
+async def test_it_conforms() -> None:
+    await check_embedder(Hashing())
+    with pytest.raises(AssertionError, match="in the order of the texts"):
+        await check_embedder(Shuffling())
+
+
+class Shuffling(Hashing):
+    def embed(self, texts: Sequence[str], call: Call) -> Embedding:
+        return super().embed(sorted(texts), call)

@@ -26,8 +26,8 @@ BODY = b'{"model": "m", "messages": [{"role": "user", "content": "hello, there"}
 
 
 def test_what_is_public() -> None:
-    names = {"FakeEndpoint", "Hostility", "LooseCall", "Refusal", "check_model", "check_transport"}
-    assert set(testing.__all__) == names
+    checks = {"check_embedder", "check_memory", "check_model", "check_transport"}
+    assert set(testing.__all__) == {"FakeEndpoint", "Hostility", "LooseCall", "Refusal", *checks}
 
 
 async def misfortunes(hostility: Hostility, count: int = 20) -> tuple[Counter[str], FakeEndpoint]:
