@@ -125,7 +125,7 @@ class LongTerm(Memory):
 
     def _item(self, scope: str, trace: Trace, vector: Vector | None) -> Item:
         kind = EPISODE if trace.kind in _OUTCOMES else PATTERN if trace.kind == PATTERN else FACT
-        text, key, author = sound(trace.text)[: self._characters], _name(trace.key), _name(trace.author)
+        text, key, author = sound(trace.text[: self._characters]), _name(trace.key), _name(trace.author)
         outcome = _OUTCOMES.get(trace.kind, "")
         digest = blake2b(msgspec.msgpack.encode((scope, kind, key, text)), digest_size=16).hexdigest()
         data = _parts(kind, text, key, outcome or "unknown", _name(trace.kind), author)
@@ -273,10 +273,10 @@ def _about(shelf: Shelf, key: str) -> list[Item]:
 
 def _name(text: str) -> str:
     """A key, scope or author as it is kept: short, and still itself."""
-    plain = sound(text)
-    if len(plain) <= _MAX_NAME:
-        return plain
-    return f"{plain[: _MAX_NAME - 20]}#{blake2b(plain.encode(), digest_size=8).hexdigest()}"
+    if len(text) <= _MAX_NAME:
+        return sound(text)
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{sound(text[: _MAX_NAME - 20])}#{digest}"
 
 
 def _parts(kind: str, text: str, key: str, outcome: str, relation: str, author: str) -> dict[str, Any]:
