@@ -101,10 +101,9 @@ def _kill_runs(experiment: Experiment, folder: Path) -> _Whole:
     experiment.expect("its patterns", kinds["pattern"], ">=", 1)
     experiment.expect("its verdicts on them", sum(i.uses for i in whole.items), ">=", 1)
     rng = random.Random(5)
-    seen: list[int] = []
     with endpoint(folder, *LATENCY) as server:
-        for number in range(KILLS):
-            seen.append(_kill_run(experiment, number, folder, server, rng.uniform(0, seconds * 1.05), whole))
+        moments = [rng.uniform(0, seconds * 1.05) for _ in range(KILLS)]
+        seen = [_kill_run(experiment, at, folder, server, moment, whole) for at, moment in enumerate(moments)]
     experiment.expect("different amounts in the stores at the kills", len(set(seen)), ">=", KILLS // 3)
     return whole
 
