@@ -7,19 +7,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from swarmmind.effects import Agent, Choice, Limits
-from swarmmind.errors import UserError
+from swarmmind.effects import TEXT, Agent, Choice, Limits, Program
+from swarmmind.errors import Stop, UserError
 from swarmmind.memory import Window
 from swarmmind.models.embed_hashing import Hashing
+from swarmmind.ports import Context
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy
-from swarmmind.topologies.swarmsys import Learning
-from swarmmind.topologies.swarmsys.events import Event, Result
+from swarmmind.topologies.swarmsys import Learning, Profiles
+from swarmmind.topologies.swarmsys.events import Board, Event, Result
 from swarmmind.topologies.swarmsys.judge import impartial
 from swarmmind.topologies.swarmsys.loop import Given
 from swarmmind.topologies.swarmsys.profiles import Draw
 from swarmmind.topologies.swarmsys.prompts import Answer
+from swarmmind.topologies.swarmsys.state import Pace, State
 from swarmmind.topologies.swarmsys.work import Team, settled
+from tests.runtime.stage import play
 
 from .swarmsys_cast import Cast, Died, accept, answer, event, plan, played, records, society
 
@@ -309,6 +312,22 @@ def test_a_budget_that_ends_it_keeps_what_was_validated(tmp_path: Path) -> None:
         kept.append("".join(validated))
     assert kept[:9] == ["", "", "", "a", "a", "a", "a", "a", "ab"]  # two of three validators are enough
     assert kept[-1] == "abc"
+
+
+def test_what_a_spent_budget_left_of_a_step_is_told_without_the_facts_that_went_with_it(tmp_path: Path) -> None:
+    members = society(1, 3, 1)
+
+    def asking(ctx: Context) -> Program:
+        pace = Pace(1, 0, 1, 1, None, 1)
+        state = State(ctx, members, pace, Board(1), Profiles(np.eye(3), Learning()))
+        state.record("fact", {})
+        try:
+            yield from state.asked([state.ask(worker, "?", TEXT, {"do": "end"}) for worker in state.workers])
+        except Stop as stop:
+            return [reply.text for reply in stop.results]
+
+    seen = play(asking, tmp_path / "journal.sqlite", model=Cast(plan()), limits=Limits(calls=2))
+    assert seen.outcome.value == ['{"missing": "", "end": true}'] * 2 + [None]
 
 
 def test_given_events_need_no_explorer_to_begin_with(tmp_path: Path) -> None:
