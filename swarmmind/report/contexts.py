@@ -4,9 +4,9 @@ The words of a context are instructions (system turns), the agent's own (assista
 people's as far as they are quoted (`agents.prompts.quoted`), and the task's: all the rest. They are counted once for
 every exchange they were sent in, in characters; tokens are an estimate from these.
 
-A message is read when it enters an agent's context and counted when it leaves it, so that a growing history costs what
-is new in it. Memory is some thousand messages' counts, a count for every name that is quoted, and the rows that are
-shown.
+A message is noted when it enters an agent's context and counted when it leaves it, so that a growing history costs what
+is new in it; it is read once, however often it was sent. Memory is some thousand messages' counts, a count for every
+name that is quoted, and the rows that are shown.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ class Contexts:
         self._known = len(self._names)
         self._cache: dict[bytes, Part] = {}
         self._reader = -1
-        self._stack: list[tuple[Part, int]] = []
+        self._stack: list[tuple[bytes, int]] = []
+        self._times: dict[bytes, int] = {}
         self._sums, self._row, self._exchanges = [0, 0, 0], Counter[int](), 0
         self._heap: list[tuple[int, int, Share]] = []
 
@@ -139,11 +140,9 @@ class Contexts:
         if place != self._reader:
             self._finish()
             self._reader = place
-        now = self._exchanges
         self._drop(kept)
-        cache, stack = self._cache, self._stack
-        for digest in digests(joined, kept):
-            stack.append((cache.get(digest) or self._read(digest), now))
+        now = self._exchanges
+        self._stack += [(digest, now) for digest in digests(joined, kept)]
         self._exchanges = now + 1
 
     def close(self) -> None:
@@ -182,15 +181,19 @@ class Contexts:
         return part
 
     def _with_quotes(self, content: str) -> Part:
-        found: Counter[int] = Counter()
+        found: dict[int, int] = {}
+        words = 0
         for name, characters in speakers(content).items():
-            found[self._number(name)] += characters
-        [(most, _)] = found.most_common(1) or [(_REST, 0)]
-        found[most] -= max(0, found.total() - len(content))  # a last line that has no break
-        kept = found.most_common(_NAMES_A_MESSAGE)
-        words = found.total()
-        kept.append((_REST, words - sum(characters for _, characters in kept)))
-        return Part(_TASK, len(content) - words, tuple(pair for pair in kept if pair[1]))
+            number = self._numbers.get(name) or self._number(name)
+            found[number] = found.get(number, 0) + characters
+            words += characters
+        if words > len(content):  # a last line that has no break
+            found[max(found, key=lambda number: found[number])] -= words - len(content)
+            words = len(content)
+        if len(found) > _NAMES_A_MESSAGE:
+            found = dict(Counter(found).most_common(_NAMES_A_MESSAGE))
+            found[_REST] = found.get(_REST, 0) + words - sum(found.values())
+        return Part(_TASK, len(content) - words, tuple(found.items()))
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -202,17 +205,26 @@ class Contexts:
         return number
 
     def _drop(self, kept: int) -> None:
-        """Messages beyond the first `kept` leave the context: what they were counts for every exchange they saw."""
-        stack, sums, row = self._stack, self._sums, self._row
-        while len(stack) > kept:
-            (kind, characters, others), since = stack.pop()
-            times = self._exchanges - since
+        """Messages beyond the first `kept` leave the context: they count for every exchange that they were in."""
+        stack, times, now = self._stack, self._times, self._exchanges
+        for digest, since in stack[kept:]:
+            times[digest] = times.get(digest, 0) + now - since
+        del stack[kept:]
+        if len(times) > _CACHED_MESSAGES:
+            self._settle()
+
+    def _settle(self) -> None:
+        sums, row = self._sums, self._row
+        for digest, times in self._times.items():
+            kind, characters, others = self._cache.get(digest) or self._read(digest)
             sums[kind] += characters * times
             for number, size in others:
                 row[number] += size * times
+        self._times.clear()
 
     def _finish(self) -> None:
         self._drop(0)
+        self._settle()
         if self._reader < 0:
             return
         member = self._members[self._reader]

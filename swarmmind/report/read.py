@@ -119,17 +119,17 @@ class Source:
             "SELECT key, agent, role, value, seconds, queued_seconds FROM results WHERE kind='Ask' ORDER BY id"
         )
 
-    def request(self, result_id: int) -> tuple[bytes, str]:
-        """The digests of the messages of a result's request, joined, and its body (JSON); empty if not journaled."""
-        query = "SELECT q.messages, q.body FROM results r JOIN requests q ON q.digest = r.request WHERE r.id = ?"
+    def request(self, result_id: int) -> bytes:
+        """The digests of the messages of a result's request, joined; empty if not journaled."""
+        query = "SELECT q.messages FROM results r JOIN requests q ON q.digest = r.request WHERE r.id = ?"
         row = self.db.execute(query, (result_id,)).fetchone()
-        return row or (b"", "")
+        return row[0] if row else b""
 
     def requests(self, ids: Iterable[int]) -> Iterator[tuple[bytes, int]]:
         """Of these results in turn, the digests of their requests, and how many the one before began with as well."""
         before = b""
         for result_id in ids:
-            joined, _ = self.request(result_id)
+            joined = self.request(result_id)
             yield joined, common(before, joined)
             before = joined
 

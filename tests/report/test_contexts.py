@@ -47,7 +47,7 @@ def test_every_word_of_a_prompt_is_somebodys(tmp_path: Path):
     source = Source(tmp_path)
     sent = 0
     for row, _, agent, _ in source.asks():
-        joined, _ = source.request(row)
+        joined = source.request(row)
         contents = [source.message(joined[at : at + 16])[1] for at in range(0, len(joined), 16)]
         sent += sum(map(len, contents)) if agent == "worker-1" else 0
     source.close()

@@ -6,10 +6,11 @@ const stateInk = (state) => `var(${Object.hasOwn(STATES, state) ? STATES[state] 
 function allocation(board) {
   const boxes = board.allocation.filter((chart) => chart.lines.length).map((chart) => {
     const box = el("div", { class: "chart-box" });
-    const [name, values] = chart.lines[0];
+    const lines = chart.lines.map(([label, values]) => [label, values.map((value) => (value === null ? null : Number(value.toPrecision(3))))]);
+    const [name, values] = lines[0];
     const known = values.filter((value) => value !== null);
     const drift = known.length ? `: ${name} ${number(known[0])} → ${number(known[known.length - 1])}` : "";
-    lineChart(box, { ...chart, name: `${(chart.name || "(no kind)").slice(0, 30)}${drift.slice(0, 60)}` }, { small: true, zero: true });
+    lineChart(box, { ...chart, lines, name: `${(chart.name || "(no kind)").slice(0, 30)}${drift.slice(0, 60)}` }, { small: true, zero: true });
     return box;
   });
   if (board.curve) {
