@@ -70,6 +70,7 @@ class Profiles:
         self.trails: Floats = np.zeros_like(self.competence)
         self.load = np.zeros(len(self.competence))
         self.learning = learning
+        self._walked: dict[int, None] = {}  # who has a trail, in the order of their first acceptance
 
     def nearness(self, events: ArrayLike) -> Floats:
         """Cosine of each event's vector to each worker's competence, shape (events, workers)."""
@@ -107,11 +108,17 @@ class Profiles:
             authors: whose contribution was accepted; nobody's if it was rejected.
         """
         learning = self.learning
-        self.trails *= 1 - learning.evaporation
         for author in authors:
-            self.trails[author] += np.asarray(event)
-        lengths = np.sqrt(np.einsum("ij,ij->i", self.trails, self.trails))[:, None]
-        self.competence = _unit((1 - learning.pull) * self.competence + learning.pull * self.trails / (1 + lengths))
+            self._walked.setdefault(author)
+        few = 2 * len(self._walked) < len(self.load)
+        rows = list(self._walked) if few else slice(None)  # nothing evaporates where there never was anything
+        self.trails[rows] *= 1 - learning.evaporation
+        for author in authors:
+            self.trails[author] += np.asarray(event, np.float64)
+        trails = self.trails[rows]
+        lengths = np.sqrt(np.einsum("ij,ij->i", trails, trails))[:, None]
+        pulled = (1 - learning.pull) * self.competence[rows] + learning.pull * trails / (1 + lengths)
+        self.competence[rows] = _unit(pulled)
 
     def levels(self, names: Sequence[str], kinds: Mapping[str, Floats]) -> dict[str, float]:
         """The strongest trails towards kinds of events, strongest first: `worker-3 · algebra` to its length there.
