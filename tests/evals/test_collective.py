@@ -94,6 +94,27 @@ def test_traces_reach_those_who_have_a_memory_and_change_no_step_of_those_who_ha
     assert played(memory=False, reader="reactive").frame()["trail"] != none.frame()["trail"]
 
 
+def test_a_trace_of_food_is_weakened_by_those_who_see_that_there_is_none() -> None:
+    for viewers in (1, 2):
+        world = Collective(viewers, size=12)
+        laws = world.world
+        here = next(cell for cell in range(144) if all(max(map(abs, laws.offset(cell, f))) > 2 for f in laws.food))
+        for forager in laws.foragers:
+            forager.cell = here
+        row, column = divmod(here, 12)
+        far = ((row + 5) % 12, column)
+        for at in ((row, column), far):
+            laws.grid.deposit("food", *at, 1.0)
+        world.step({})
+        assert laws.grid.read("food", row, column) == pytest.approx(0.95 * 0.3**viewers, rel=1e-5)
+        if cell_at(far) not in laws.food:
+            assert laws.grid.read("food", *far) == pytest.approx(0.95, rel=1e-5)
+
+
+def cell_at(at: tuple[int, int]) -> int:
+    return at[0] * 12 + at[1]
+
+
 def test_an_agent_learns_from_a_trace_what_it_never_saw_within_reach_alone() -> None:
     world = played(agents=30, rounds=40)
     reached = 0
