@@ -10,6 +10,7 @@ import anyio
 
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Agent, Ask, Limits, Message, Outcome, Program
+from swarmmind.memory.store import Stores
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embedding import Embeddings
 from swarmmind.models.local import ScriptedFunction
@@ -22,7 +23,7 @@ from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
-from swarmmind.traces import Embed
+from swarmmind.traces import Embed, Load, Persist
 
 
 class Played(NamedTuple):
@@ -82,16 +83,19 @@ def play(
     async def main() -> Played:
         record = Journal(journal)
         record.start()
+        stores = Stores(journal.parent, "run", at_once=not real)
         try:
             meter, purse = Meter(), Purse(limits)
             clock = RealClock() if real else VirtualClock()
             asker = Asker({"m": Counted()}, societies)
-            known = {Ask: asker, Embed: Embeddings(Hashing()), **(handlers or {})}
+            own = {Ask: asker, Embed: Embeddings(Hashing()), Load: stores, Persist: stores}
+            known = {**own, **(handlers or {})}
             driver = Driver(World(record, clock, Streams(seed), purse, meter), known)
             with anyio.fail_after(cut_after_seconds):
                 outcome = await driver.run(program)
             return Played(outcome, meter, purse, clock.now(), asked)
         finally:
             record.close()
+            stores.close()
 
     return anyio.run(main)
