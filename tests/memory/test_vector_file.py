@@ -51,6 +51,17 @@ def test_what_was_saved_is_what_is_loaded_and_both_go_on_alike(tmp_path: Path, h
     assert [file.name for file in tmp_path.iterdir()] == ["store.sqlite"]
 
 
+def test_who_comes_first_among_equals_is_saved_too(tmp_path: Path) -> None:
+    store = Vectors(capacity=4, per_author=0.5)
+    for text, author in (("1", "ann"), ("2", "bob"), ("3", "ann"), ("4", "bob"), ("1", "ann")):  # the first is renewed
+        store.deposit("", Trace(text, author))
+    store.save(tmp_path / "a")
+    loaded = Vectors.load(tmp_path / "a")
+    for one in (store, loaded):
+        one.deposit("", Trace("5", "carol"))
+    assert loaded.snapshot() == store.snapshot()
+
+
 def test_an_empty_store_and_one_without_vectors_come_back(tmp_path: Path) -> None:
     store = Vectors()
     store.save(tmp_path / "a")

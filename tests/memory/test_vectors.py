@@ -253,6 +253,22 @@ def test_past_the_threshold_nearly_all_is_found_and_filters_hold(half_life: floa
     assert found / 300 > 0.9
 
 
+def test_past_the_threshold_too_few_that_are_similar_are_followed_by_the_strongest() -> None:
+    stores = Vectors(capacity=4000, per_author=1.0, exact=900), Vectors(capacity=4000, per_author=1.0)
+    rng = np.random.default_rng(7)
+    for number in range(4000):
+        row = np.abs(rng.standard_normal(8))
+        row[0] = -1.0 if number in (5, 1700, 3000) else 1.0
+        for store in stores:
+            trace = Trace(f"t{number}", "ann", strength=0.2 + number % 997 / 100)
+            store.deposit("", trace, (row / np.linalg.norm(row)).astype(np.float32))
+    query = Query(vector=-np.eye(8, dtype=np.float32)[0])
+    near, sure = (store.sense("", query) for store in stores)
+    assert near == sure
+    assert set(texts(near)[:3]) == {"t5", "t1700", "t3000"}
+    assert len(near) == 10
+
+
 def test_one_loud_author_crowds_nobody_out() -> None:
     store = Vectors(capacity=400, per_author=0.25, half_life=20.0)
     for number in range(60):
