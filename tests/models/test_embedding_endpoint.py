@@ -209,6 +209,25 @@ async def test_what_cannot_be_paid_is_not_sent() -> None:
     assert (await embed(embedder(posted), virtual(Limits(tokens=WORST_TOKENS)))).failure is None
 
 
+async def test_what_does_not_fit_beside_what_is_in_flight_waits_for_it() -> None:
+    call, together = virtual(Limits(tokens=WORST_TOKENS + 5)), list[Cost]()
+
+    class Watched(Posted):
+        async def post(self, path: str, body: bytes, timeout_seconds: float) -> HttpResponse:
+            together.append(Cost(call.purse.reserved.calls, call.purse.reserved.tokens))
+            await call.clock.sleep(1)
+            return await super().post(path, body, timeout_seconds)
+
+    async def one() -> None:
+        assert (await asked.embed(["ab", "é"], call)).failure is None
+
+    asked = embedder(Watched(GOOD), price=None)
+    assert isinstance(call.clock, VirtualClock)
+    await simulate(call.clock, one, one)
+    assert together == [Cost(1, WORST_TOKENS)] * 2
+    assert call.purse.spent == Cost(2, 10, 0.0)
+
+
 async def test_money_is_unknown_without_a_price_or_tokens() -> None:
     assert (await embed(embedder(Posted(GOOD), price=None), virtual())).usage.cost_usd is None
     unsaid = GOOD.replace(b'"prompt_tokens":5', b'"other":5')

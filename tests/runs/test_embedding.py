@@ -21,7 +21,9 @@ import swarmmind
 from swarmmind import Result
 from swarmmind.errors import RunError, UserError
 from swarmmind.models.embed_hashing import Hashing
+from swarmmind.runs.plan import make_plan
 from swarmmind.runtime.journal import content
+from swarmmind.spec import load_task
 from swarmmind.testing import FakeEndpoint, Hostility
 
 from .projects import asked, write_task
@@ -162,6 +164,12 @@ def test_by_default_vectors_cost_nothing_and_time_is_simulated(work: Path) -> No
     slow = {"name": "scripted", "latency_seconds": 3600}
     result = swarmmind.run_sync(project(work, embedder=None, model=slow), env={}, allow_code=True)
     assert (result.status, result.usage.calls, result.makespan_seconds) == ("finished", 1, 3600)
+
+
+@pytest.mark.parametrize(("embedder", "here"), [("hashing", True), ("vllm/e", False), ("onnx/m", False)])
+def test_time_is_real_if_vectors_take_any(embedder: str, here: bool, work: Path) -> None:
+    plan = make_plan(load_task(project(work, embedder=embedder), allow_code=True), allow_code=True)
+    assert plan.rehearsable is here
 
 
 def test_one_runs_vectors_are_of_one_embedder(work: Path) -> None:
