@@ -85,7 +85,7 @@ class LongTerm(Memory):
         try:
             paths.inside(paths.Path("/"), store)
         except ValueError as error:
-            raise UserError(f"store: {error}, got {store!r:.80}") from None
+            raise UserError(f"the store {error}, got {store!r:.80}") from None
         self.store = store
         self._capacities: dict[str, int] = {EPISODE: episodes, FACT: facts, PATTERN: patterns}
         self._limit, self._tokens, self._characters = limit, tokens, characters

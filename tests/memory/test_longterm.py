@@ -300,7 +300,7 @@ def test_another_embedder_than_the_stores_is_refused_in_one_line() -> None:
 
 @pytest.mark.parametrize("store", ["../x", "/etc/x", "~/x", "a\0b"])
 def test_a_store_outside_of_the_folder_is_a_users_mistake(store: str) -> None:
-    with pytest.raises(UserError, match="store: "):
+    with pytest.raises(UserError, match="the store "):
         LongTerm(store)
 
 
