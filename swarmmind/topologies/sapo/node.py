@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from swarmmind.agents.prompts import quoted, tokens
 from swarmmind.effects import Agent
@@ -27,7 +27,7 @@ class Mix(NamedTuple):
     Attributes:
         own: exemplars of its own, at most.
         external: exemplars by others, at most.
-        filtered: whether it verifies what others sent before it shows it to itself.
+        verify: whose answers must be right to be shown: `all`, `external` ones alone, or `none`.
         context_tokens: all exemplars together, at most about so many; own and external ones share them as their
             numbers do.
         fresh_rounds: older rollouts are forgotten.
@@ -35,7 +35,7 @@ class Mix(NamedTuple):
 
     own: int
     external: int
-    filtered: bool
+    verify: Literal["all", "external", "none"]
     context_tokens: int
     fresh_rounds: int
 
@@ -63,21 +63,33 @@ class Node:
         self._tasks = [at for at, lesson in enumerate(lessons) if kind is None or lesson.kind == str(kind)]
         if not self._tasks:
             raise UserError(f"sapo: {agent.id}: no problem is of its parameters.kind, {kind!r}")
+        self._pass: tuple[int, list[int]] = (-1, [])
         self._own: list[Rollout] = []
         self._external: dict[str, Rollout] = {}
         self._verified: set[str] = set()
         self.received = self.dropped = 0
 
-    def draw(self, rng: random.Random, count: int) -> list[int]:
-        """`count` of its problems, each as often as any other within one."""
+    def draw(self, rng: Callable[[int], random.Random], number: int, count: int) -> list[int]:
+        """The `count` problems of round `number`: it goes through all of its own, in a new order each time.
+
+        A function of the round alone, so that a node that joins late draws what it would have drawn.
+
+        Args:
+            rng: chance for the n-th pass through the problems.
+            number: the round, from 0.
+            count: the same in every round.
+        """
         drawn: list[int] = []
-        while len(drawn) < count:
-            drawn += rng.sample(self._tasks, min(count - len(drawn), len(self._tasks)))
+        for at in range(number * count, (number + 1) * count):
+            turn, place = divmod(at, len(self._tasks))
+            if turn != self._pass[0]:
+                self._pass = turn, rng(turn).sample(self._tasks, len(self._tasks))
+            drawn.append(self._pass[1][place])
         return drawn
 
     def made(self, rollout: Rollout) -> None:
-        """Keep one of its own, if it is right."""
-        if rollout.verdict:
+        """Keep one of its own."""
+        if rollout.verdict or self._mix.verify != "all":
             self._own.append(rollout)
 
     def receive(self, rollouts: Sequence[Rollout], number: int) -> None:
@@ -102,7 +114,7 @@ class Node:
         share = mix.context_tokens * mix.own // max(mix.own + mix.external, 1)
         shown, spent = self._fill(_drawn(self._own, asked, rng), mix.own, share)
         others = _drawn(list(self._external.values()), asked, rng)
-        if mix.filtered:
+        if mix.verify != "none":
             others = (rollout for rollout in others if self._holds(rollout, verify))
         return shown + self._fill(others, mix.external, mix.context_tokens - spent)[0]
 
@@ -112,7 +124,9 @@ class Node:
 
     def _quoted(self, rollout: Rollout) -> str:
         answer = rollout.answer if isinstance(rollout.answer, str) else json.dumps(rollout.answer, sort_keys=True)
-        return quoted(rollout.author, f"Problem: {self._lessons[rollout.task].text}\nAnswer: {answer}", rollout.kind)
+        text = f"Problem: {self._lessons[rollout.task].text}\nAnswer: {answer}"
+        known = ("right" if rollout.verdict else "wrong") if rollout.author == self.agent.id else ""
+        return quoted(rollout.author, text, rollout.kind, known)
 
     def _fill(self, rollouts: Iterator[Rollout], limit: int, budget: int) -> tuple[list[Rollout], int]:
         """The first `limit` that fit the budget, and what they take of it; what is too long for it is passed over."""

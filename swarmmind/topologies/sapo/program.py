@@ -6,9 +6,10 @@ and the mix of own and external samples becomes a budget of the context. Exempla
 
 from __future__ import annotations
 
+import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -34,7 +35,7 @@ def sapo(
     completions: _Some = 2,
     own: _Count = 4,
     external: _Count = 4,
-    filtered: bool = True,
+    verify: Literal["all", "external", "none"] = "all",
     context_tokens: _Count = 2000,
     fresh_rounds: _Some = 20,
     delivery: Delivery = _ON_TIME,
@@ -55,7 +56,8 @@ def sapo(
         completions: how often it answers each of them (the paper's L).
         own: exemplars of its own in its prompts, at most (the paper's I).
         external: exemplars by others, at most (the paper's J).
-        filtered: whether a receiver verifies what it shows itself; `false` is the ablation.
+        verify: whose answers must be right to be shown. `all`; `external`: a node's own wrong ones are shown too, as
+            such, as in the paper, where they are trained on; `none` is the ablation.
         context_tokens: all exemplars of a prompt together, at most about so many.
         fresh_rounds: rollouts older than this are forgotten.
         delivery: `{delay_rounds, copies}`: how late messages may come, and how often.
@@ -69,7 +71,7 @@ def sapo(
         UserError: there is no data set or no score, or `join` names no agent.
         Failed: too few agents answered (see `Policy`).
     """
-    mix = Mix(own, external, filtered, context_tokens, fresh_rounds)
+    mix = Mix(own, external, verify, context_tokens, fresh_rounds)
     swarm = _Swarm(ctx, society, mix, delivery, _joins(society, join or {}))
     try:
         for number in range(rounds):
@@ -164,7 +166,7 @@ class _Swarm:
                 continue
             name = f"{node.agent.id}/{number}"
             node.receive(self._network.arrive(node.agent.id, number), number)
-            drawn = node.draw(self._ctx.rng(f"tasks/{name}"), tasks)
+            drawn = node.draw(self._orders(node.agent.id), number, tasks)
             block = node.block(node.exemplars(self._ctx.rng(f"exemplars/{name}"), set(drawn), self._verified))
             for task in drawn:
                 self.trials += [Trial(node, task, self._prompt(block, task))] * completions
@@ -209,6 +211,9 @@ class _Swarm:
         if right:
             self._right[trial.task] = answer
         return Rollout(name, trial.task, self._society.lessons[trial.task].kind, answer, right, author, self.number)
+
+    def _orders(self, name: str) -> Callable[[int], random.Random]:
+        return lambda turn: self._ctx.rng(f"tasks/{name}/{turn}")
 
     def _verified(self, task: int, answer: Any) -> bool:
         """Full marks; a half right answer is no exemplar."""
