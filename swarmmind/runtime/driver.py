@@ -374,8 +374,8 @@ class Driver:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
         if isinstance(flight.effect, Ask):
             self.meter.end(flight.effect.agent.role, result)
-        elif flight.paid.calls or isinstance(result, Embedding):
-            self.meter.spend(flight.paid if flight.paid.calls else result.usage)
+        elif isinstance(result, Embedding):
+            self.meter.spend(max(flight.paid, result.usage, key=lambda usage: usage.calls))
         if keep and not never_made(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 from swarmmind.effects import Agent, Message, Program, Record, Reply
 from swarmmind.errors import Failed
 from swarmmind.ports import Memory
+from swarmmind.runtime.journal import characters
 from swarmmind.topologies.society import Society
 from swarmmind.traces import ANSWER, PROMPT, Embed, Load, Loaded, Persist, Persisted, Query, Trace, Vector
 
@@ -71,7 +72,7 @@ def embedded(texts: Sequence[str]) -> Steps[list[Vector]]:
     """
     if not texts:
         return []
-    [found] = yield [Embed(tuple(text[:MAX_EMBEDDED_CHARACTERS] for text in texts))]
+    [found] = yield [Embed(tuple(characters(text[:MAX_EMBEDDED_CHARACTERS]) for text in texts))]
     if found.failure is not None:
         raise Failed(f"the embedder failed: {found.failure.kind}: {found.failure.message}")
     return list(found.vectors())

@@ -13,7 +13,7 @@ from swarmmind.effects import Failure, Program, Usage
 from swarmmind.memory import Several, Window
 from swarmmind.ports import Context, Durable, Memory
 from swarmmind.runtime.journal import content
-from swarmmind.topologies.recall import MAX_EMBEDDED_CHARACTERS, with_stores
+from swarmmind.topologies.recall import MAX_EMBEDDED_CHARACTERS, embedded, with_stores
 from swarmmind.traces import (
     ANSWER,
     ANYTHING,
@@ -216,3 +216,10 @@ def test_several_memories_share_what_is_left_and_each_shows_its_own(tmp_path: Pa
     assert second[2].content == "ANSWER: 1"
     assert "> it was the butler" in second[3].content
     assert len(notebook.given) == 8
+
+
+def test_halves_of_characters_in_what_a_world_says_are_no_reason_to_stop(tmp_path: Path) -> None:
+    world = World()
+    played = play(lambda ctx: embedded(["\ud800 1", "2"]), tmp_path / "journal.sqlite", handlers=world.handlers())
+    assert played.outcome.ok
+    assert [effect.texts for effect in world.done] == [("\ufffd 1", "2")]
