@@ -13,7 +13,7 @@ from swarmmind.report import text
 from swarmmind.report.pack import CHUNK_CHARACTERS, Packer
 from swarmmind.report.read import Source, program_of, step_of
 
-ROUND = "round"
+ROUND, METRICS = "round", "metrics"
 MAX_SERIES, MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARACTERS, MAX_CHARACTERS = 20, 200, 12, 300, 1_000_000
 
 
@@ -85,7 +85,8 @@ class Tables:
     """The other series of records.
 
     Attributes:
-        series: the first rows of each.
+        metrics: the swarm's own, by name, if it recorded them once.
+        series: the first rows of each of the others.
         left_out: series that are not in the page at all.
     """
 
@@ -93,6 +94,11 @@ class Tables:
         found = [(name, count) for name, count, _ in source.series if name != ROUND]
         self.left_out = max(0, len(found) - MAX_SERIES)
         self.series = [_table(source, name, count) for name, count in found[:MAX_SERIES]]
+        once = next((table for table in self.series if table.name == METRICS and table.count == 1), None)
+        self.metrics: dict[str, str] = {}
+        if once is not None:
+            self.series.remove(once)
+            self.metrics = dict(zip(once.columns, once.rows[0][1], strict=True))
 
 
 def _table(source: Source, name: str, count: int) -> Table:

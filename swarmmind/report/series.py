@@ -1,8 +1,9 @@
 """Series of records as lines: any numbers that were recorded again and again, by program, over rounds.
 
 Which columns make a chart, and what its axis is, is found in the records: a number is a line, an object of numbers
-(`{"levels": {"maple": 0.4}}`) is a chart of lines, numbers of like size share a chart. A series is read twice, once to
-see what it has and once for the strongest lines; memory is some thousand labels and the points that are drawn.
+(`{"levels": {"maple": 0.4}}`) is a chart of lines, numbers of like size share a chart, numbers that are 0 or 1 are
+shown as shares of several records. A series is read twice, once to see what it has and once for the strongest lines;
+memory is some thousand labels and the points that are drawn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from swarmmind.report.records import MAX_CHARACTERS
 MAX_LINES, MAX_POINTS, MAX_PROGRAMS, MAX_CHARTS, MAX_REST = 12, 300, 12, 4, 200
 _LABELS, _LABEL_CHARACTERS = 5000, 60
 _LIKE = 12  # numbers whose highest are within this factor share a chart
+_JUDGED_A_POINT = 5  # of numbers that are 0 or 1, single ones say nothing
 _OWN = frozenset({"round", "draw", "verdict", "event"})  # drawn in their own way
 
 Column: TypeAlias = tuple[str, str]
@@ -28,7 +30,10 @@ Column: TypeAlias = tuple[str, str]
 
 @dataclass
 class _Seen:
-    """What there is of a column: how often, its first, last and highest value, and whether it only counts up by one."""
+    """What there is of a column: how often, its first, last and highest value.
+
+    `counts` is whether it only counts up by one, `judges` whether it is only 0 or 1.
+    """
 
     count: int = 0
     first: float = 0.0
@@ -36,6 +41,7 @@ class _Seen:
     high: float = -math.inf
     size: float = 0.0
     counts: bool = True
+    judges: bool = True
 
     def add(self, value: float) -> None:
         if self.count == 0:
@@ -43,6 +49,7 @@ class _Seen:
         elif value != self.last + 1:
             self.counts = False
         self.count += 1
+        self.judges = self.judges and value in (0, 1)
         self.last = value
         self.high = max(self.high, value)
         self.size = max(self.size, abs(value))
@@ -208,7 +215,9 @@ def _plan(name: str, program: _Program) -> _Plan:
         inner = bool(lines[0][1])
         labels = [column[1] if inner else column[0] for column in lines]
         title = lines[0][0] if inner else ", ".join(labels[:3]) + (" ..." if len(labels) > 3 else "")
-        chart = Lines(title, x[0] if x else "record", labels, program.count)
+        share = any(group[column].judges and group[column].high > 0 for column in lines)
+        points = max(8, program.count // _JUDGED_A_POINT) if share else MAX_POINTS
+        chart = Lines(title, x[0] if x else "record", labels, program.count, min(points, MAX_POINTS))
         for column in ranked[MAX_LINES : MAX_LINES + MAX_REST]:
             seen = group[column]
             chart.rest.append((column[1] or column[0], seen.first, seen.high, seen.last))

@@ -172,9 +172,16 @@ def test_a_series_may_count_itself_and_numbers_of_other_sizes_stand_apart(tmp_pa
     found = charts(page, "lesson")
     assert [chart["name"] for chart in found] == ["tokens", "shown, score"]
     assert found[0]["x"] == "lesson"
-    many = [{"lesson": number, "score": 1} for number in range(1000)]
+    assert (found[0]["per"], found[1]["per"]) == (1, 5)  # a score of 0 or 1 is a share of several
+    many = [{"lesson": number, "score": 1.5} for number in range(1000)]
     [chart] = charts(page_of(tmp_path / "many", recorded("lesson", *many)), "lesson")
     assert (chart["per"], len(chart["xs"])) == (4, 250)
+
+
+def test_the_swarms_own_metrics_stand_with_its_output(tmp_path: Path):
+    page = page_of(tmp_path, recorded("metrics", {"entropy": 0.93221, "gain": 0.25}))
+    assert "Metrics of the swarm entropy 0.9322 gain 0.25" in page.text
+    assert "metrics: 1 record" not in page.text
 
 
 def test_a_label_that_is_gone_leaves_a_gap(tmp_path: Path):
