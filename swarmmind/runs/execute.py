@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import anyio.to_thread
@@ -181,9 +181,15 @@ def _result(session: _Session, outcome: Outcome | None, status: Status, error: s
         undone=_undone(plan, coverage) if status in ("stopped", "interrupted", "crashed") else None,
         error=error,
         failures=list(meter.failures.values()),
-        metrics=environment.metrics() if environment else {},
+        metrics={**_measured(meter.outermost.get("metrics")), **(environment.metrics() if environment else {})},
         warnings=_warnings(plan, meter.usage),
     )
+
+
+def _measured(recorded: Any) -> dict[str, float]:
+    """The numbers in the last record `metrics` of a topology."""
+    found = recorded.items() if isinstance(recorded, dict) else ()
+    return {str(name): float(value) for name, value in found if isinstance(value, (int, float))}
 
 
 def _undone(plan: Plan, coverage: Coverage) -> str | None:

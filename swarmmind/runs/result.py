@@ -66,7 +66,7 @@ class Result(msgspec.Struct, frozen=True):
         undone: what was left undone, in words, or `None`.
         error: why it failed, or `None`.
         failures: of agents, by kind.
-        metrics: what a world measured.
+        metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
     """
 

@@ -248,7 +248,7 @@ class Driver:
         frame.flights[flight.key] = flight
         if isinstance(effect, Record):
             self.journal.record(flight.key, effect.name, effect.data)
-            self.meter.latest[effect.name] = effect.data
+            self.meter.record(frame.path, effect)
             self.finish(flight, None, keep=False)
         elif isinstance(effect, Nested):
             self._nest(flight, effect, lambda outcome: self.finish(flight, outcome, keep=False))

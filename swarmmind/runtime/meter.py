@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from swarmmind.effects import Failure, Reply, Usage
+from swarmmind.effects import Failure, Record, Reply, Usage
 
 
 class Tally(msgspec.Struct):
@@ -36,6 +36,7 @@ class Meter:
         in_flight: asks that were started and are not over.
         failures: by kind.
         latest: the last `Record` of each name, for a live display.
+        outermost: the same of the outermost program alone.
     """
 
     def __init__(self) -> None:
@@ -45,6 +46,7 @@ class Meter:
         self.in_flight = 0
         self.failures: dict[str, Grievance] = {}
         self.latest: dict[str, Any] = {}
+        self.outermost: dict[str, Any] = {}
 
     def begin(self, role: str) -> None:
         """An ask was planned."""
@@ -67,6 +69,12 @@ class Meter:
         else:
             tally.failed += 1
             self._grieve(reply.failure)
+
+    def record(self, program: str, record: Record) -> None:
+        """A program recorded something."""
+        self.latest[record.name] = record.data
+        if "/" not in program:
+            self.outermost[record.name] = record.data
 
     def spend(self, usage: Usage) -> None:
         """Something that is nobody's ask was paid for, e.g. an embedding."""

@@ -357,3 +357,23 @@ def test_a_wrong_parameter_of_the_second_memory_is_said_with_its_place(work: Pat
     swarm = {"agents": {"solver": 2}, "topology": "debate", "memory": ["window", {"use": "window", "mesages": 3}]}
     with pytest.raises(SpecError, match="mesages: unknown parameter; did you mean 'messages'"):
         swarmmind.run_sync(task(swarm=swarm), env={})
+
+
+MEASURED = """
+from swarmmind.effects import Ask, Record
+
+def measured(ctx, society):
+    yield [Ask(society.agents[0], (society.question.prompt(),)), Record("metrics", {"depth": 1, "words": "no number"})]
+    yield [Record("metrics", {"depth": 2.5})]
+    return "The answer is 5."
+"""
+
+
+def test_what_a_topology_measures_is_in_the_result_but_not_what_one_item_of_many_measures(work: Path) -> None:
+    (work / "measured.py").write_text(MEASURED)
+    swarm = {"agents": {"solver": 1}, "topology": "./measured.py:measured"}
+    one = swarmmind.run_sync(write_task(work, swarm=swarm), env={}, allow_code=True)
+    assert one.metrics == {"depth": 2.5}
+    write_sums(work)
+    many = write_task(work, swarm=swarm, problem={"dataset": "sums.jsonl"}, score="number")
+    assert swarmmind.run_sync(many, env={}, allow_code=True).metrics == {}
