@@ -77,13 +77,7 @@ def swarmsys(
         UserError: a role is missing, the quorum is larger than there are validators, or given events are impossible.
         Failed: too few agents answered (see `Policy`), the embedder failed, or nothing came of it at all.
     """
-    for role in ("explorer", "worker", "validator"):
-        if not cast(society, role):
-            raise UserError(f"swarm.agents: 'swarmsys' needs at least one {role!r}, got none")
-    judges = len(cast(society, "validator"))
-    if quorum is not None and quorum > judges:
-        raise UserError(f"quorum: must be at most the number of validators, {judges}, got {quorum}")
-    pace = Pace(team, debate_rounds, quorum or judges // 2 + 1, attempts, batch, explore_every)
+    pace = Pace(team, debate_rounds, _quorum(society, quorum), attempts, batch, explore_every)
     abilities = yield from embedded([ability(worker) for worker in cast(society, "worker")])
     state = State(ctx, society, pace, Board(max_events), Profiles(abilities, learning or Learning()))
     try:
@@ -98,6 +92,17 @@ def swarmsys(
     if value is None:
         raise Failed(f"nobody gave an answer, and none of {len(state.board.events)} events was validated")
     return value
+
+
+def _quorum(society: Society, wanted: int | None) -> int:
+    """How many validators must accept; every role is there."""
+    for role in ("explorer", "worker", "validator"):
+        if not cast(society, role):
+            raise UserError(f"swarm.agents: 'swarmsys' needs at least one {role!r}, got none")
+    judges = len(cast(society, "validator"))
+    if wanted is not None and wanted > judges:
+        raise UserError(f"quorum: must be at most the number of validators, {judges}, got {wanted}")
+    return wanted or judges // 2 + 1
 
 
 def _begin(state: State, given: Sequence[Given]) -> Steps[None]:
