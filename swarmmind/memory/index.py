@@ -173,10 +173,10 @@ class Index:
         self._vectors, self._cells, self._borrowed = vectors, cells, False
 
     def _place(self) -> None:
-        """Put loose rows into cells; find new cells when the rows are twice as many, or have changed four times."""
+        """Put loose rows into cells; find new cells when the rows are twice as many, or have changed eight times."""
         self._placed += self._fresh
         self._fresh = 0
-        if self.codebook is None or self._count >= 2 * self._trained_at or self._placed >= 4 * self._trained_at:
+        if self.codebook is None or self._count >= 2 * self._trained_at or self._placed >= 8 * self._trained_at:
             occupied = np.flatnonzero(self._cells != _EMPTY)
             self._train(occupied)
             self._assign(occupied)
@@ -185,7 +185,7 @@ class Index:
 
     def _train(self, occupied: Slots) -> None:
         """K-means on the sphere over an even sample; whole numbers throughout, so there is nothing to round."""
-        cells = min(max(int(len(occupied) ** 0.5), 4), _MOST_CELLS)
+        cells = min(max(int(0.8 * len(occupied) ** 0.5), 4), _MOST_CELLS)
         sample = _rounded(self._vectors[occupied[:: max(len(occupied) // (cells * _SAMPLES_PER_CELL), 1)]])
         centers = sample[:: max(len(sample) // cells, 1)][:cells]
         for _ in range(_ITERATIONS):

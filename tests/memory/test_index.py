@@ -106,7 +106,7 @@ def test_deposits_at_full_size_move_rows_between_cells_without_new_cells() -> No
 def test_cells_follow_what_the_vectors_are_about_now() -> None:
     index = filled(topics(2048), 1000)
     before = index.codebook
-    for turn in range(6):
+    for turn in range(10):
         for slot, row in enumerate(-topics(2048, seed=turn)):
             index.put(slot, row)
     assert index.codebook is not before
