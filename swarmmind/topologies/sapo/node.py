@@ -65,7 +65,7 @@ class Node:
             raise UserError(f"sapo: {agent.id}: no problem is of its parameters.kind, {kind!r}")
         self._pass: tuple[int, list[int]] = (-1, [])
         self._own: list[Rollout] = []
-        self._external: dict[str, Rollout] = {}
+        self._external: dict[int, dict[str, Rollout]] = {}  # by the round they were made in, then by id
         self._verified: set[str] = set()
         self.received = self.dropped = 0
 
@@ -96,14 +96,14 @@ class Node:
         """Take in what arrived and forget what is stale; a rollout that comes again changes nothing."""
         oldest = number - self._mix.fresh_rounds
         self._own = [rollout for rollout in self._own if rollout.round >= oldest]
-        stale = [rollout.id for rollout in self._external.values() if rollout.round < oldest]
-        for id_ in stale:
-            del self._external[id_]
-            self._verified.discard(id_)
+        for made in [made for made in self._external if made < oldest]:
+            self._verified -= self._external.pop(made).keys()
         for rollout in rollouts:
-            if rollout.round >= oldest and rollout.id not in self._external:
-                self._external[rollout.id] = rollout
-                self.received += 1
+            if rollout.round >= oldest:
+                known = self._external.setdefault(rollout.round, {})
+                if rollout.id not in known:
+                    known[rollout.id] = rollout
+                    self.received += 1
 
     def exemplars(self, rng: random.Random, asked: Collection[int], verify: Verify) -> list[Rollout]:
         """Own ones, then others', drawn evenly from what is fresh; none answers a problem that is being asked.
@@ -113,7 +113,7 @@ class Node:
         mix = self._mix
         share = mix.context_tokens * mix.own // max(mix.own + mix.external, 1)
         shown, spent = self._fill(_drawn(self._own, asked, rng), mix.own, share)
-        others = _drawn(list(self._external.values()), asked, rng)
+        others = _drawn([one for known in self._external.values() for one in known.values()], asked, rng)
         if mix.verify != "none":
             others = (rollout for rollout in others if self._holds(rollout, verify))
         return shown + self._fill(others, mix.external, mix.context_tokens - spent)[0]
@@ -146,15 +146,17 @@ class Node:
         if verify(rollout.task, rollout.answer):
             self._verified.add(rollout.id)
             return True
-        self._external[rollout.id] = rollout._replace(task=_REFUSED)
+        self._external[rollout.round][rollout.id] = rollout._replace(task=_REFUSED)
         self.dropped += 1
         return False
 
 
 def _drawn(pool: Sequence[Rollout], asked: Collection[int], rng: random.Random) -> Iterator[Rollout]:
     """Those that may be shown, in random order, drawn one at a time."""
-    left = [rollout for rollout in pool if rollout.task != _REFUSED and rollout.task not in asked]
+    left = list(pool)
     while left:
         at = rng.randrange(len(left))
         left[at], left[-1] = left[-1], left[at]
-        yield left.pop()
+        rollout = left.pop()
+        if rollout.task != _REFUSED and rollout.task not in asked:
+            yield rollout
