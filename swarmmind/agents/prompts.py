@@ -94,11 +94,14 @@ def speakers(content: str) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     author, head = "", 0
+    left = len(content)
     for line in content.split("\n"):
+        size = min(len(line) + 1, left)  # the last line has no break
+        left -= size
         if line.startswith(">") and author:
-            found[author] = found.get(author, 0) + head + len(line) + 1
+            found[author] = found.get(author, 0) + head + size
             head = 0
         else:
             match = _HEAD.fullmatch(line)
-            author, head = (match[1], len(line) + 1) if match else ("", 0)
+            author, head = (match[1], size) if match else ("", 0)
     return found

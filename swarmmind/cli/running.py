@@ -30,6 +30,10 @@ AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task run 
 Show = Annotated[Display, typer.Option("--display", help="Progress on stderr: live, plain lines, or none.")]
 
 
+_MOST_READ_AGAIN = 10_000
+"""Of the calls of a run, whose contexts are told on the terminal too; of a larger one only the page tells."""
+
+
 def run(
     task: Annotated[Path, typer.Argument(help="The task file.")],
     sets: Sets = None,
@@ -87,7 +91,9 @@ def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_
         for warning in result.warnings:
             sys.stderr.write(f"warning: {warning}\n")
     else:
-        sys.stdout.write("\n".join(report.lines(data)) + "\n")
+        few = result.coverage.planned <= _MOST_READ_AGAIN
+        context = report.context(result.path) if few else ""
+        sys.stdout.write("\n".join(report.lines(data, context)) + "\n")
     return 1 if result.status == "failed" else 0
 
 

@@ -187,9 +187,6 @@ class Contexts:
             number = self._numbers.get(name) or self._number(name)
             found[number] = found.get(number, 0) + characters
             words += characters
-        if words > len(content):  # a last line that has no break
-            found[max(found, key=lambda number: found[number])] -= words - len(content)
-            words = len(content)
         if len(found) > _NAMES_A_MESSAGE:
             found = dict(Counter(found).most_common(_NAMES_A_MESSAGE))
             found[_REST] = found.get(_REST, 0) + words - sum(found.values())
