@@ -44,7 +44,7 @@ def run() -> Experiment:
     experiment = Experiment(
         "longterm-kill",
         f"{KILLS} runs and {WRITER_KILLS} writers killed (-9) at random moments; {FLIPS} damaged files",
-        ["what", "killed after s", "in the store then", "calls made twice", "same value", "same store"],
+        ["what", "killed after", "in the store then", "calls made twice", "same value", "same store"],
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -82,27 +82,21 @@ class _Whole(NamedTuple):
     result: dict[str, Any]
     store: Path
     items: tuple[Item, ...]
-    seconds: float
 
 
 def _kill_runs(experiment: Experiment, folder: Path) -> _Whole:
     with endpoint(folder, *LATENCY) as server:
         project = _project(folder / "whole", "one")
         process = start(project, server, "run", "one.yaml", *RUN)
-        _until(server, 1)
-        began = time.monotonic()
-        while server.counts()[1] < LESSONS:
-            time.sleep(0.005)
-        seconds = time.monotonic() - began
         result = finish(process)
-        whole = _Whole(result, project / STORE, loaded(project / STORE), seconds)
+        whole = _Whole(result, project / STORE, loaded(project / STORE))
     kinds = {kind: sum(item.kind == kind for item in whole.items) for kind in ("episode", "pattern")}
     experiment.expect("episodes of the run nobody killed", kinds["episode"], "==", LESSONS)
     experiment.expect("its patterns", kinds["pattern"], ">=", 1)
     experiment.expect("its verdicts on them", sum(i.uses for i in whole.items), ">=", 1)
     rng = random.Random(5)
     with endpoint(folder, *LATENCY) as server:
-        moments = [rng.uniform(0, seconds * 1.05) for _ in range(KILLS)]
+        moments = [(rng.randrange(1, LESSONS + 1), rng.uniform(0, 0.06)) for _ in range(KILLS)]
         seen = [_kill_run(experiment, at, folder, server, moment, whole) for at, moment in enumerate(moments)]
     experiment.expect("different amounts in the stores at the kills", len(set(seen)), ">=", KILLS // 3)
     return whole
@@ -114,13 +108,13 @@ def _until(server: Server, received: int) -> None:
 
 
 def _kill_run(
-    experiment: Experiment, number: int, folder: Path, server: Server, after_seconds: float, whole: _Whole
+    experiment: Experiment, number: int, folder: Path, server: Server, moment: tuple[int, float], whole: _Whole
 ) -> int:
     project = _project(folder / f"killed-{number}", "one")
     earlier, _ = server.counts()
     process = start(project, server, "run", "one.yaml", *RUN)
-    _until(server, earlier + 1)
-    time.sleep(after_seconds)
+    _until(server, earlier + moment[0])
+    time.sleep(moment[1])
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     at_kill = loaded(project / STORE)
@@ -129,7 +123,10 @@ def _kill_run(
     same = all(result[key] == whole.result[key] for key in ("output", "score", "status", "coverage"))
     same_store = loaded(project / STORE) == whole.items
     twice = server.counts()[0] - earlier - LESSONS
-    experiment.row(f"run {number}", after_seconds, len(at_kill), twice, same, same_store)
+    when = f"call {moment[0]} + {1000 * moment[1]:.0f} ms"
+    experiment.row(f"run {number}", when, len(at_kill), twice, same, same_store)
+        f"run {number}", f"call {moment[0]} + {1000 * moment[1]:.0f} ms", len(at_kill), twice, same, same_store
+    )
     experiment.expect(f"run {number}: value equals the run nobody killed", same, "==", True)
     experiment.expect(f"run {number}: so does the store", same_store, "==", True)
     experiment.expect(f"run {number}: calls made twice", twice, "<=", 1)
@@ -151,6 +148,7 @@ for at in range(count):
     item = Item(f"{name}-{at}", text="x" * 400, born=at + 1, vector=bytes(1024))
     drop = [Drop(f"{name}-{at - 3}")] if at % 3 == 2 else []
     store.persist(f"{name}/{at}", [Put(item), Credit("shared", uses=1, wins=at % 2), *drop])
+    print(at, flush=True)
 store.close()
 """
 
@@ -166,17 +164,19 @@ def _writer(path: Path, name: str, count: int) -> subprocess.Popen[str]:
 def _kill_writers(experiment: Experiment, folder: Path) -> None:
     folder.mkdir()
     count, rng = 200, random.Random(6)
-    writer = _writer(folder / "whole", "w", count)
-    began = time.monotonic()
-    writer.communicate()
-    span = time.monotonic() - began
+    _writer(folder / "whole", "w", count).communicate()
     whole = loaded(folder / "whole")
+    killed = 0
     for number in range(WRITER_KILLS):
         path = folder / f"killed-{number}"
         process = _writer(path, "w", count)
-        after_seconds = rng.uniform(0, span * 0.8)
-        time.sleep(after_seconds)
+        assert process.stdout is not None
+        for _ in range(rng.randrange(count - 20)):
+            process.stdout.readline()
+        began = time.monotonic()
+        time.sleep(rng.uniform(0, 0.005))
         process.send_signal(signal.SIGKILL)
+        after_seconds = time.monotonic() - began
         process.communicate()
         items = {item.id: item for item in loaded(path)}
         done = items["shared"].uses
@@ -184,9 +184,11 @@ def _kill_writers(experiment: Experiment, folder: Path) -> None:
         half = set(items) != wanted | {"shared"}
         _writer(path, "w", count).communicate()  # the same effects once more: what was done is not done again
         same = [_timeless(item) for item in loaded(path)] == [_timeless(item) for item in whole]
-        experiment.row(f"writer {number}", after_seconds, len(items), "-", "-", same)
+        experiment.row(f"writer {number}", f"{done} + {1000 * after_seconds:.0f} ms", len(items), "-", "-", same)
+        killed += done < count
         experiment.expect(f"writer {number}: half a transaction after {done} whole ones", half, "==", False)
         experiment.expect(f"writer {number}: persisted again, the store equals that of nobody killed", same, "==", True)
+    experiment.expect("writers killed before they were done", killed, ">=", WRITER_KILLS * 3 // 4)
 
 
 def _timeless(item: Item) -> tuple[Any, ...]:
