@@ -125,8 +125,6 @@ def _kill_run(
     twice = server.counts()[0] - earlier - LESSONS
     when = f"call {moment[0]} + {1000 * moment[1]:.0f} ms"
     experiment.row(f"run {number}", when, len(at_kill), twice, same, same_store)
-        f"run {number}", f"call {moment[0]} + {1000 * moment[1]:.0f} ms", len(at_kill), twice, same, same_store
-    )
     experiment.expect(f"run {number}: value equals the run nobody killed", same, "==", True)
     experiment.expect(f"run {number}: so does the store", same_store, "==", True)
     experiment.expect(f"run {number}: calls made twice", twice, "<=", 1)
