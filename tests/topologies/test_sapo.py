@@ -148,7 +148,7 @@ def test_an_agent_with_a_kind_works_on_that_kind_alone(tmp_path: Path) -> None:
 
 def test_a_spent_budget_keeps_what_was_paid_for(tmp_path: Path) -> None:
     model = Half()
-    seen = run(tmp_path, society(1), model, Limits(calls=3), tasks=1, completions=1)
+    seen = run(tmp_path, society(1), model, Limits(calls=3), tasks=4, completions=1)
     assert (seen.outcome.stopped, len(seen.asked)) == ("calls", 3)
     answered = {text.split("\n\n")[-2] for _, text in model.prompts[:3]}
     assert {lesson.text for lesson, output in zip(LESSONS, seen.outcome.value, strict=True) if output} == answered
