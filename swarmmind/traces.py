@@ -2,7 +2,8 @@
 
 Memory itself is state of a program: plain objects, no I/O, rebuilt by replay like everything else a program holds. Two
 things it cannot do alone are effects: turning texts into vectors (`Embed`), and reading and writing a store that
-outlives the run (`Load`, `Persist`). Failures of these are not journaled, so that a resumed run tries again.
+outlives the run (`Load`, `Persist`). Failures of these are not journaled, so that a resumed run tries again. An effect
+that is `free` is executed though the budget is spent: what was paid for is still to be persisted.
 """
 
 from __future__ import annotations
@@ -170,6 +171,7 @@ class Load(msgspec.Struct, frozen=True):
     """Read a store whole; the result is a `Loaded`. What is journaled is what the run began with."""
 
     result: ClassVar[Any] = Loaded
+    free: ClassVar[bool] = True
 
     store: str
 
@@ -189,6 +191,7 @@ class Persist(msgspec.Struct, frozen=True):
     """Write changes to a store, all or none, once even if it is executed twice; the result is a `Persisted`."""
 
     result: ClassVar[Any] = Persisted
+    free: ClassVar[bool] = True
 
     store: str
     changes: tuple[Change, ...]

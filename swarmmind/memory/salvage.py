@@ -53,7 +53,7 @@ def salvage(path: Path) -> Salvaged:
     items, done, seal = _whole_rows(aside)
     clock = max([seal.clock if seal else 0, *(item.born for item in items)])
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    write(draft, items, done, clock)
+    write(draft, items, done, clock, seal.embedder if seal else "")
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     os.replace(draft, path)

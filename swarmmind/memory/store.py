@@ -70,12 +70,27 @@ class Seal(msgspec.Struct):
         done: how many transactions.
         total: the sum of the checksums of all rows, modulo 2**128, in hexadecimal.
         clock: the number of the last change.
+        embedder: the name of the embedder whose vectors it holds; empty if nobody said.
     """
 
     items: int = 0
     done: int = 0
     total: str = "0"
     clock: int = 0
+    embedder: str = ""
+
+    def agree(self, embedder: str) -> None:
+        """These are the vectors of this embedder, and of no other.
+
+        Raises:
+            ValueError: they are of another one; likeness between the two means nothing.
+        """
+        if self.embedder and embedder and self.embedder != embedder:
+            raise ValueError(
+                f"was made with the embedder {self.embedder!r}, and this task's is {embedder!r}; "
+                "use the same, or another store"
+            )
+        self.embedder = self.embedder or embedder
 
     def count(self, digest: bytes, sign: int) -> None:
         """A row with this checksum came (1) or went (-1)."""
@@ -90,10 +105,11 @@ class Stores:
         run: which run this is, the same when it is resumed; no two runs that share a store share it.
         at_once: execute on the event loop rather than in a worker thread. For the virtual clock, whose time must not
             pass while a thread works.
+        embedder: the name of the task's embedder; a store that was made with another one is refused.
     """
 
-    def __init__(self, folder: Path, run: str, *, at_once: bool = False) -> None:
-        self._folder, self._run, self._at_once = folder, run, at_once
+    def __init__(self, folder: Path, run: str, *, at_once: bool = False, embedder: str = "") -> None:
+        self._folder, self._run, self._at_once, self._embedder = folder, run, at_once, embedder
         self._open: dict[Path, Store] = {}
         self._lock = threading.Lock()  # guards `_open` and its connections: worker threads share them
 
@@ -122,8 +138,8 @@ class Stores:
             with self._lock:
                 store = self._store(effect.store)
                 if isinstance(effect, Load):
-                    return Loaded(store.load())
-                return Persisted(store.persist(f"{self._run}\0{key}", effect.changes))
+                    return Loaded(store.load(self._embedder))
+                return Persisted(store.persist(f"{self._run}\0{key}", effect.changes, self._embedder))
         except Damaged as damaged:
             return kind(failure=Failure("exception", _advice(_line(str(damaged)), effect.store)))
         except (sqlite3.Error, OSError, ValueError, OverflowError) as error:
@@ -184,11 +200,12 @@ class Store:
         """Close the file."""
         self._connection.close()
 
-    def load(self) -> tuple[Item, ...]:
+    def load(self, embedder: str = "") -> tuple[Item, ...]:
         """All items, oldest first.
 
         Raises:
             Damaged: anything is not as it was written.
+            ValueError: it was made with another embedder.
         """
         with _damage_is_told(), self._transaction("BEGIN"):
             [complaint] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -203,18 +220,21 @@ class Store:
                     f"it holds {found.items} items and {found.done} transactions "
                     f"and is sealed for {seal.items} and {seal.done}, or other ones"
                 )
+            seal.agree(embedder)
             return items
 
-    def persist(self, effect: str, changes: Sequence[Change]) -> int:
+    def persist(self, effect: str, changes: Sequence[Change], embedder: str = "") -> int:
         """Write changes, all or none; nothing if this very effect was persisted before. Returns how many changes.
 
         Raises:
             Damaged: what they touch is not as it was written.
+            ValueError: it was made with another embedder.
             sqlite3.Error: the disk is full, or somebody else has kept the file for a minute.
         """
         digest = blake2b(effect.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         with _damage_is_told(), self._transaction("BEGIN IMMEDIATE"):
             seal = self._seal()
+            seal.agree(embedder)
             if self._connection.execute("SELECT 1 FROM done WHERE change=?", (digest,)).fetchone() is None:
                 for change in changes:
                     self._apply(change, seal)
@@ -306,12 +326,12 @@ def create(path: Path, items: Iterable[Item], done: Iterable[bytes], clock: int 
         draft.unlink(missing_ok=True)
 
 
-def write(path: Path, items: Iterable[Item], done: Iterable[bytes], clock: int = 0) -> None:
+def write(path: Path, items: Iterable[Item], done: Iterable[bytes], clock: int = 0, embedder: str = "") -> None:
     """Write a store to a file that is not there yet."""
     path.touch()
     rows, changes = [row(item) for item in items], list(done)
     seal = _sealed([values[-1] for values in rows], changes)
-    seal.clock = clock
+    seal.clock, seal.embedder = clock, embedder
     connection = connected(path)
     try:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -90,7 +90,7 @@ async def execute(
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
         purse = Purse(plan.task.budget.limits())
-        stores = _stores(plan, folder)
+        stores = _stores(plan, models, folder)
         stack.callback(stores.close)
         driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models, stores))
         session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
@@ -104,9 +104,10 @@ async def execute(
     return result
 
 
-def _stores(plan: Plan, folder: Path) -> Stores:
+def _stores(plan: Plan, models: Models, folder: Path) -> Stores:
     """A run is known to its stores by its folder's name, from wherever it is resumed."""
-    return Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable)
+    embedder = models.embedder.name
+    return Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable, embedder=embedder)
 
 
 def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:

@@ -16,7 +16,7 @@ from swarmmind.evals.scorers import SCORERS, Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import Complain, build
-from swarmmind.runs.problems import Item, many, one, read_items, whole
+from swarmmind.runs.problems import Item, many, one, read_items, school, whole
 from swarmmind.runs.teams import make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
@@ -102,8 +102,9 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
         question = question._replace(text=items[0].text)
     society = team.society(question, environment, task.seed)
     if isinstance(task.problem, DatasetProblem):
-        every = whole if team.whole else many
-        program = every(team.run, society, items, scoring.score if scoring else None)
+        every, score = whole if team.whole else many, scoring.score if scoring else None
+        society = school(society, items, score) if team.whole else society
+        program = every(team.run, society, items, score)
     else:
         program = one(team.run, society)
     societies = make_societies(loaded, streams, allow_code=allow_code)

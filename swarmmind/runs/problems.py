@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmmind.effects import Nested, Outcome, Program, Record
-from swarmmind.errors import SpecError, Stop
+from swarmmind.errors import Failed, SpecError, Stop
 from swarmmind.ports import Context
 from swarmmind.spec.task import DatasetProblem
 from swarmmind.topologies import Lesson, Question, Society
@@ -65,17 +65,21 @@ def one(topology: Callable[[Context, Society], Program], society: Society) -> Ca
     return lambda ctx: with_stores(society.memory, topology(ctx, society))
 
 
+def school(society: Society, items: Sequence[Item], score: Callable[[Any, Any], float] | None) -> Society:
+    """A society with a data set to learn from, and a judge."""
+    return society._replace(lessons=[Lesson(*item) for item in items], judge=score)
+
+
 def whole(
     topology: Callable[[Context, Society], Program],
     society: Society,
     items: Sequence[Item],
     score: Callable[[Any, Any], float] | None,
 ) -> Callable[[Context], Program]:
-    """The program of a data set for a topology that takes it whole and returns an output per problem."""
-    learning = society._replace(lessons=[Lesson(*item) for item in items], judge=score)
+    """The program of a data set for a topology that takes it whole (see `school`) and returns an output per problem."""
 
     def program(ctx: Context) -> Program:
-        outputs = yield from with_stores(learning.memory, topology(ctx, learning))
+        outputs = yield from with_stores(society.memory, topology(ctx, society))
         rows = zip(items, outputs, strict=True)
         yield [Record("item", _row(at, item, Outcome(output), score)) for at, (item, output) in enumerate(rows)]
         return outputs
@@ -101,6 +105,8 @@ def many(
             Record("item", _row(at, item, out, score))
             for at, (item, out) in enumerate(zip(items, outcomes, strict=True))
         ]
+        if all(outcome.failure is not None and outcome.stopped is None for outcome in outcomes):
+            raise Failed(f"all {len(items)} problems failed; the first: {outcomes[0].failure.message}")
         return [outcome.value for outcome in outcomes]
 
     return program
@@ -122,6 +128,6 @@ def _row(at: int, item: Item, outcome: Outcome, score: Callable[[Any, Any], floa
     row: dict[str, Any] = {"item": at, "output": outcome.value}
     if outcome.failure is not None:
         row["failure"] = outcome.failure.message
-    if score is not None and outcome.ok:
+    if score is not None and outcome.value is not None:
         row["score"] = score(outcome.value, item.target)
     return row

@@ -267,7 +267,7 @@ class Driver:
     def _start(self, flight: Flight, *, again: bool = False) -> None:
         effect = flight.effect
         limit = flight.frame.purse.out_of()
-        if limit:
+        if limit and not getattr(type(effect), "free", False):
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self._later(flight, flight.started + effect.seconds, None)

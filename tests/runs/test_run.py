@@ -377,3 +377,29 @@ def test_what_a_topology_measures_is_in_the_result_but_not_what_one_item_of_many
     write_sums(work)
     many = write_task(work, swarm=swarm, problem={"dataset": "sums.jsonl"}, score="number")
     assert swarmmind.run_sync(many, env={}, allow_code=True).metrics == {}
+
+
+def test_a_data_set_of_which_every_problem_failed_is_a_failed_run(work: Path) -> None:
+    write_sums(work)
+    damaged = work / "damaged.sqlite"
+    damaged.write_bytes(b"this is no store")
+    swarm = {"agents": {"solver": 1}, "topology": "solo", "memory": {"use": "longterm", "store": "damaged.sqlite"}}
+    result = swarmmind.run_sync(
+        write_task(work, swarm=swarm, problem={"dataset": "sums.jsonl"}, score="number"), env={}
+    )
+    assert result.status == "failed"
+    assert result.error is not None
+    assert "all 3 problems failed; the first: damaged.sqlite: the store is damaged" in result.error
+    assert "\n" not in result.error
+    assert damaged.read_bytes() == b"this is no store"
+
+
+def test_a_store_of_another_embedder_is_refused(work: Path) -> None:
+    swarm = {"agents": {"solver": 1}, "topology": "solo", "memory": "longterm"}
+    path = write_task(work, swarm=swarm)
+    assert swarmmind.run_sync(path, env={}).status == "finished"
+    other = swarmmind.run_sync(path, env={}, overrides=["embedder={name: hashing, dimensions: 128}"])
+    assert other.status == "failed"
+    assert other.error is not None
+    assert "was made with the embedder" in other.error
+    assert swarmmind.run_sync(path, env={}).status == "finished"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from swarmmind.effects import Failure, Program, Usage
+from swarmmind.effects import Failure, Limits, Program, Usage
+from swarmmind.errors import Stop
 from swarmmind.memory import Several, Window
 from swarmmind.ports import Context, Durable, Memory
 from swarmmind.runtime.journal import content
@@ -30,7 +31,7 @@ from swarmmind.traces import (
     Trace,
     Vector,
 )
-from tests.runtime.stage import Played, play
+from tests.runtime.stage import Played, ask, play
 
 from .swarms import program, saying, society
 
@@ -223,3 +224,22 @@ def test_halves_of_characters_in_what_a_world_says_are_no_reason_to_stop(tmp_pat
     played = play(lambda ctx: embedded(["\ud800 1", "2"]), tmp_path / "journal.sqlite", handlers=world.handlers())
     assert played.outcome.ok
     assert [effect.texts for effect in world.done] == [("\ufffd 1", "2")]
+
+
+def test_what_was_learned_is_persisted_though_the_budget_is_spent(tmp_path: Path) -> None:
+    notebook, world = Notebook(), World()
+
+    def learning(ctx: Context) -> Program:
+        try:
+            yield [ask("a0"), ask("a1")]
+        except Stop as stop:
+            notebook.deposit("a0", Trace(stop.results[0].text))
+        return "kept"
+
+    def program(ctx: Context) -> Program:
+        return with_stores(notebook, learning(ctx))
+
+    limits = Limits(calls=1)
+    played = play(program, tmp_path / "journal.sqlite", limits=limits, handlers=world.handlers())
+    assert (played.outcome.value, played.outcome.stopped) == ("kept", "calls")
+    assert [type(effect).__name__ for effect in world.done] == ["Load", "Persist"]
