@@ -5,6 +5,8 @@ when no run drives it; `check_model`, `check_transport`, `check_memory` and `che
 transport, memory and embedder in the box passes.
 """
 
+from __future__ import annotations
+
 from swarmmind.testing.calls import LooseCall
 from swarmmind.testing.conformance import check_model, check_transport
 from swarmmind.testing.embedder_check import check_embedder
