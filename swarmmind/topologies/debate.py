@@ -47,15 +47,16 @@ def debate(ctx: Context, society: Society, rounds: Annotated[int, Field(ge=1)] =
             ]
             society.policy.check(replies)
             answers = _latest(answers, replies)
-            told = zip(agents, replies, strict=True)
-            turns = [turn for a, r in told for turn in exchange(a, prompts[a.id], r, str(question.answer(r)))]
+            given = [question.answer(reply) for reply in answers]
+            told = zip(agents, replies, given, strict=True)
+            turns = [turn for a, reply, answer in told for turn in exchange(a, prompts[a.id], reply, answer)]
             yield from remember(society, turns)
             yield from passed(society.memory, number)
-            yield [Record("votes", {"round": number, **tally(question, answers)})]
+            yield [Record("votes", {"round": number, **tally(given)})]
     except Stop as stop:
         answers = _latest(answers, stop.results)
     society.policy.check(answers)
-    return elected(question, answers)
+    return elected([question.answer(reply) for reply in answers], answers)
 
 
 def debate_calls(society: Society, rounds: int = 3) -> int:

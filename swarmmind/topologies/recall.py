@@ -10,7 +10,7 @@ Memories that need nothing of the world yield nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from swarmmind.effects import Agent, Message, Program, Record, Reply
@@ -56,11 +56,18 @@ def remember(society: Society, deposits: Sequence[tuple[str, Trace]]) -> Steps[N
     yield from persisted(memory)
 
 
-def exchange(agent: Agent, prompt: Message, reply: Reply, key: str = "") -> list[tuple[str, Trace]]:
-    """An agent's turn as deposits in its own scope: what it was told and, if it answered, what it said."""
+def exchange(agent: Agent, prompt: Message, reply: Reply, about: Hashable | None = None) -> list[tuple[str, Trace]]:
+    """An agent's turn as deposits in its own scope: what it was told and, if it answered, what it said.
+
+    Args:
+        agent: who was asked.
+        prompt: what it was told.
+        reply: what came back.
+        about: the answer that was read in it: its key; `None` (nobody could read one) is no key.
+    """
     if not reply.ok:
         return []
-    said = Trace(reply.text or "", agent.id, ANSWER, key)
+    said = Trace(reply.text or "", agent.id, ANSWER, "" if about is None else str(about))
     return [(agent.id, Trace(prompt.content, agent.id, PROMPT)), (agent.id, said)]
 
 

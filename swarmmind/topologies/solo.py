@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Ask, Program
+from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Society
@@ -16,7 +19,8 @@ def solo(ctx: Context, society: Society) -> Program:
     [shown] = yield from recall(society, [agent], [question.text])
     [reply] = yield [Ask(agent, (*society.system(agent), *remembered(shown, prompt)), question.output)]
     society.policy.check([reply])
-    yield from remember(society, exchange(agent, prompt, reply, str(question.answer(reply))))
+    with suppress(Stop):  # the answer is there, whether it can be remembered or not
+        yield from remember(society, exchange(agent, prompt, reply, question.answer(reply)))
     return reply.value
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, recall, remember
-from swarmmind.topologies.society import Question, Society
+from swarmmind.topologies.society import Society
 
 
 def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5) -> Program:
@@ -42,11 +43,13 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     except Stop as stop:
         replies = stop.results
     society.policy.check(replies)
-    answered = zip(voters, replies, strict=True)
-    turns = [turn for a, reply in answered for turn in exchange(a, prompt, reply, str(question.answer(reply)))]
-    yield from remember(society, turns)
-    yield [Record("votes", tally(question, replies))]
-    return elected(question, replies)
+    answers = [question.answer(reply) for reply in replies]
+    said = zip(voters, replies, answers, strict=True)
+    turns = [turn for a, reply, answer in said for turn in exchange(a, prompt, reply, answer)]
+    with suppress(Stop):  # the votes are there, whether they can be remembered or not
+        yield from remember(society, turns)
+    yield [Record("votes", tally(answers))]
+    return elected(answers, replies)
 
 
 def vote_calls(society: Society, samples: int = 5) -> int:
@@ -54,9 +57,13 @@ def vote_calls(society: Society, samples: int = 5) -> int:
     return max(samples, len(society.agents))
 
 
-def elected(question: Question, replies: Sequence[Reply]) -> str | None:
-    """What the first agent with the most frequent answer said; the first reply's value if no answer was found."""
-    answers = [question.answer(reply) for reply in replies]
+def elected(answers: Sequence[Hashable | None], replies: Sequence[Reply]) -> str | None:
+    """What the first agent with the most frequent answer said; the first reply's value if no answer was found.
+
+    Args:
+        answers: what was read in each reply (see `Question.answer`).
+        replies: as many.
+    """
     winner = plurality(answers)
     for reply, answer in zip(replies, answers, strict=True):
         if reply.ok and (winner is None or answer == winner):
@@ -64,6 +71,6 @@ def elected(question: Question, replies: Sequence[Reply]) -> str | None:
     return None
 
 
-def tally(question: Question, replies: Sequence[Reply]) -> dict[str, int]:
+def tally(answers: Iterable[Hashable | None]) -> dict[str, int]:
     """How many replies gave each answer."""
-    return Counter(str(answer) for answer in map(question.answer, replies) if answer is not None)
+    return Counter(str(answer) for answer in answers if answer is not None)

@@ -37,9 +37,9 @@ def world(ctx: Context, society: Society) -> Program:
                 society.policy.check(replies)
             heard = zip(acting, turns.values(), replies, strict=True)
             acts = [entry for agent, turn, reply in heard for entry in exchange(agent, turn.messages[-1], reply)]
-            yield from remember(society, acts)
-            environment.step(dict(zip(turns, replies, strict=True)))
+            environment.step(dict(zip(turns, replies, strict=True)))  # what was paid for counts, remembered or not
             number += 1
+            yield from remember(society, acts)
             yield from passed(society.memory, number)
             yield [Record("round", environment.frame())]
     except Stop:

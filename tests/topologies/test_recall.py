@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from swarmmind.agents.answers import final_number
 from swarmmind.effects import Failure, Limits, Program, Usage
 from swarmmind.errors import Stop
 from swarmmind.memory import Several, Window
@@ -33,7 +34,7 @@ from swarmmind.traces import (
 )
 from tests.runtime.stage import Played, ask, play
 
-from .swarms import program, saying, society
+from .swarms import Counter, program, saying, society
 
 
 class Notebook(Memory):
@@ -109,6 +110,15 @@ class World:
 
     def handlers(self) -> dict[type, Any]:
         return {Embed: self, Load: self, Persist: self}
+
+
+class Dear(World):
+    """Every effect costs a call."""
+
+    def __call__(self, effect: Any, flight: Any) -> Any:
+        flight.try_reserve(Usage(1))
+        flight.settle(Usage(1), Usage(1))
+        return super().__call__(effect, flight)
 
 
 def debate(folder: Path, memory: Memory, world: World, model: Any = None, rounds: int = 2) -> Played:
@@ -243,3 +253,45 @@ def test_what_was_learned_is_persisted_though_the_budget_is_spent(tmp_path: Path
     played = play(program, tmp_path / "journal.sqlite", limits=limits, handlers=world.handlers())
     assert (played.outcome.value, played.outcome.stopped) == ("kept", "calls")
     assert [type(effect).__name__ for effect in world.done] == ["Load", "Persist"]
+
+
+@pytest.mark.parametrize("name", ["solo", "vote", "debate"])
+def test_what_was_answered_is_the_result_though_remembering_it_cannot_be_paid_for(tmp_path: Path, name: str) -> None:
+    asks = {"solo": 1}.get(name, 3)
+    notebook = Notebook()
+    notebook.load(())
+    whole, limits = program(name, society(3, memory=notebook)), Limits(calls=1 + asks)
+    said = saying("ANSWER: 1", "ANSWER: 2", "ANSWER: 1")
+    played = play(whole, tmp_path / "journal.sqlite", model=said, limits=limits, handlers=Dear().handlers())
+    assert (played.outcome.value, played.outcome.stopped) == ("ANSWER: 1", "calls")
+    assert (len(played.asked), played.purse.spent.calls) == (asks, 1 + asks)
+
+
+def test_a_vote_cut_short_keeps_its_answers_though_nothing_more_is_embedded(tmp_path: Path) -> None:
+    notebook = Notebook()
+    notebook.load(())
+    whole, limits = program("vote", society(3, memory=notebook)), Limits(calls=2)
+    said = saying("ANSWER: 1", "ANSWER: 2", "ANSWER: 2")
+    played = play(whole, tmp_path / "journal.sqlite", model=said, limits=limits, handlers=World().handlers())
+    assert (played.outcome.value, played.outcome.stopped) == ("ANSWER: 1", "calls")
+
+
+def test_a_round_of_a_world_that_was_paid_for_is_played_though_remembering_it_cannot_be(tmp_path: Path) -> None:
+    notebook, counter = Notebook(), Counter()
+    notebook.load(())
+    whole, limits = program("world", society(3, memory=notebook, environment=counter)), Limits(calls=1 + 3)
+    said = saying("2", "2", "2")
+    played = play(whole, tmp_path / "journal.sqlite", model=said, limits=limits, handlers=Dear().handlers())
+    assert played.outcome.value == {"round": 1, "score": 6.0}
+
+
+@pytest.mark.parametrize("name", ["solo", "vote", "debate"])
+def test_an_answer_that_nobody_can_read_is_no_key(tmp_path: Path, name: str) -> None:
+    notebook = Notebook()
+    notebook.load(())
+    members = society(2, memory=notebook)
+    members = members._replace(question=members.question._replace(read=final_number))
+    said = saying("I do not know", "ANSWER: 7")
+    play(program(name, members), tmp_path / "journal.sqlite", model=said, handlers=World().handlers())
+    keys = {t.text: t.key for _, t, _ in notebook.given if t.kind == ANSWER}
+    assert keys == {"I do not know": ""} | ({} if name == "solo" else {"ANSWER: 7": "7"})

@@ -165,7 +165,8 @@ def test_the_elected_reply_holds_the_answer_with_most_votes(given_answers: list[
         Reply(failure=Failure("timeout", "")) if text is None else Reply(text, f"ANSWER: {text}")
         for text in given_answers
     ]
-    counts, winner = tally(question, replies), elected(question, replies)
+    answers = [question.answer(reply) for reply in replies]
+    counts, winner = tally(answers), elected(answers, replies)
     assert sum(counts.values()) == sum(text in ("1", "2", "1.0") for text in given_answers)
     if counts:
         read = final_number(winner)
@@ -177,6 +178,6 @@ def test_the_elected_reply_holds_the_answer_with_most_votes(given_answers: list[
 def test_a_vote_without_readable_answers_is_the_first_reply() -> None:
     question = Question("?", read=final_number)
     replies = [Reply("a", "no idea"), Reply("b", "none either")]
-    assert elected(question, replies) == "no idea"
-    assert tally(question, replies) == {}
-    assert tally(Question("?", read=final_text), replies) == {"no idea": 1, "none either": 1}
+    assert elected([question.answer(reply) for reply in replies], replies) == "no idea"
+    assert tally(map(question.answer, replies)) == {}
+    assert tally(map(Question("?", read=final_text).answer, replies)) == {"no idea": 1, "none either": 1}
