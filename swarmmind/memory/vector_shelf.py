@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swarmmind.memory.index import Index, Slots
+from swarmmind.memory.vector_columns import Columns, Labels
 from swarmmind.traces import Query, Trace, Vector
 
 _SMALLEST = 16
@@ -34,71 +35,6 @@ class Rules(NamedTuple):
     floor: float
     ceiling: float
     exact: int
-
-
-class Labels:
-    """Words as small numbers, so that a column of them is compared at once; an unused word's number is used again."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._words: list[str] = []
-        self._uses: list[int] = []
-        self._free: list[int] = []
-
-    def take(self, word: str) -> int:
-        """The number of a word, for one more use."""
-        number = self._numbers.get(word)
-        if number is None:
-            number = self._numbers[word] = self._free.pop() if self._free else len(self._words)
-            if number == len(self._words):
-                self._words.append(word)
-                self._uses.append(0)
-            self._words[number] = word
-        self._uses[number] += 1
-        return number
-
-    def release(self, number: int) -> None:
-        """One use less."""
-        self._uses[number] -= 1
-        if not self._uses[number]:
-            del self._numbers[self._words[number]]
-            self._words[number] = ""
-            self._free.append(number)
-
-    def among(self, words: Iterable[str], column: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which entries of a column are any of these words."""
-        numbers = [self._numbers[word] for word in words if word in self._numbers]
-        return column == numbers[0] if len(numbers) == 1 else np.isin(column, numbers)
-
-    def fork(self) -> Labels:
-        """An independent copy."""
-        other = Labels()
-        other._numbers, other._words = self._numbers.copy(), self._words.copy()
-        other._uses, other._free = self._uses.copy(), self._free.copy()
-        return other
-
-
-class Columns:
-    """What is known of each slot, one array per fact; a free slot has strength 0."""
-
-    __slots__ = ("author", "born", "key", "kind", "order", "since", "strength")
-
-    def __init__(self, size: int) -> None:
-        self.strength = np.zeros(size)
-        self.since = np.zeros(size)  # ticks are whole numbers, kept as floats: nothing is converted to read them
-        self.born = np.zeros(size)
-        self.order = np.zeros(size, np.int64)
-        self.author = np.zeros(size, np.int32)
-        self.kind = np.zeros(size, np.int32)
-        self.key = np.zeros(size, np.int32)
-
-    def resized(self, size: int) -> Columns:
-        """A copy with room for `size` slots."""
-        other = Columns(size)
-        for name in self.__slots__:
-            old = getattr(self, name)
-            getattr(other, name)[: len(old)] = old
-        return other
 
 
 class Holdings:
@@ -245,16 +181,16 @@ class Shelf:
         if slot is None:
             if trace.strength < self.rules.floor:
                 return
-            self._make_room(now, trace.author)
-            slot = self._where[identity] = self._occupy(trace)
+            slot = self._where[identity] = self._place(now, trace)
             strength = trace.strength
         else:
             strength = trace.strength + self._strength(slot, now)
             if strength < self.rules.floor:
                 return
             self._rename(slot, trace)
-        self.columns.born[slot] = now
-        self.columns.order[slot] = self._sequence
+        cells = self.columns.cells
+        cells.born[slot] = now
+        cells.order[slot] = self._sequence
         self._sequence += 1
         self._set(slot, strength, now)
         if vector is not None:
@@ -276,10 +212,11 @@ class Shelf:
             trace = self.traces[slot]
             assert trace is not None
             del self._where[trace.author, trace.key, trace.text]
-            self._authors.release(int(self.columns.author[slot]))
-            self._kinds.release(int(self.columns.kind[slot]))
-            self._keys.release(int(self.columns.key[slot]))
-            self.columns.strength[slot] = 0.0
+            cells = self.columns.cells
+            self._authors.release(cells.author[slot])
+            self._kinds.release(cells.kind[slot])
+            self._keys.release(cells.key[slot])
+            cells.strength[slot] = 0.0
             self.traces[slot] = self._entries[slot] = None
             self._holdings.change(trace.author, -1)
             self.count -= 1
@@ -332,11 +269,12 @@ class Shelf:
         return float(self.strengths(now, slice(slot, slot + 1))[0])
 
     def _set(self, slot: int, strength: float, now: int) -> None:
-        strength = min(strength, self.rules.ceiling)
-        self.columns.strength[slot] = strength
-        self.columns.since[slot] = now
+        cells, rules = self.columns.cells, self.rules
+        strength = min(strength, rules.ceiling)
+        cells.strength[slot] = strength
+        cells.since[slot] = now
         # all fade at one rate, so who is weaker than whom does not change with time: log2 of the strength at tick 0
-        entry = (math.log2(strength) + now * self.rules.fading, int(self.columns.order[slot]), slot)
+        entry = (math.log2(strength) + now * rules.fading, cells.order[slot], slot)
         self._entries[slot] = entry
         trace = self.traces[slot]
         assert trace is not None
@@ -345,6 +283,39 @@ class Shelf:
         if len(heap) > 2 * self._holdings.count(trace.author) + _STALE:
             heap[:] = [entry for entry in heap if self._entries[entry[2]] is entry]
             heapq.heapify(heap)
+
+    def _place(self, now: int, trace: Trace) -> int:
+        """A slot for a new trace: a free one, or the one of whoever must make room for it."""
+        if not self._crowded(trace.author):
+            return self._occupy(trace)
+        if self.rules.fading and self._swept != now:  # what is gone goes first; nothing more goes until time passes
+            self._swept = now
+            faded = self.strengths(now, slice(0, len(self.traces))) == 0.0
+            self.remove(slot for slot in np.flatnonzero(faded).tolist() if self.traces[slot] is not None)
+            if not self._crowded(trace.author):
+                return self._occupy(trace)
+        held = self._holdings.count(trace.author)
+        own = held >= min(self.rules.share, self._holdings.most)
+        slot = self._weakest(trace.author if own else self._holdings.largest())
+        self._replace(slot, trace)
+        return slot
+
+    def _replace(self, slot: int, trace: Trace) -> None:
+        """A new trace in the place of another: what `remove` and `_occupy` do, without what cancels out."""
+        old, cells = self.traces[slot], self.columns.cells
+        assert old is not None
+        del self._where[old.author, old.key, old.text]
+        self.traces[slot] = trace
+        if trace.author != old.author:
+            cells.author[slot] = self._authors.swap(cells.author[slot], trace.author)
+            self._holdings.change(old.author, -1)
+            self._holdings.change(trace.author, 1)
+        if trace.kind != old.kind:
+            cells.kind[slot] = self._kinds.swap(cells.kind[slot], trace.kind)
+        if trace.key != old.key:
+            cells.key[slot] = self._keys.swap(cells.key[slot], trace.key)
+        if self.index is not None:
+            self.index.remove(slot)
 
     def _occupy(self, trace: Trace) -> int:
         if self._free:
@@ -356,31 +327,19 @@ class Shelf:
             if slot >= len(self.columns.strength):
                 self.columns = self.columns.resized(2 * slot)
         self.traces[slot] = trace
-        self.columns.author[slot] = self._authors.take(trace.author)
-        self.columns.kind[slot] = self._kinds.take(trace.kind)
-        self.columns.key[slot] = self._keys.take(trace.key)
+        cells = self.columns.cells
+        cells.author[slot] = self._authors.take(trace.author)
+        cells.kind[slot] = self._kinds.take(trace.kind)
+        cells.key[slot] = self._keys.take(trace.key)
         self._holdings.change(trace.author, 1)
         self.count += 1
         return slot
 
     def _rename(self, slot: int, trace: Trace) -> None:
         """An equal text is left again: its kind may be another now."""
-        self._kinds.release(int(self.columns.kind[slot]))
-        self.columns.kind[slot] = self._kinds.take(trace.kind)
+        cells = self.columns.cells
+        cells.kind[slot] = self._kinds.swap(cells.kind[slot], trace.kind)
         self.traces[slot] = trace
-
-    def _make_room(self, now: int, author: str) -> None:
-        if not self._crowded(author):
-            return
-        if self.rules.fading and self._swept != now:  # what is gone goes first; nothing more goes until time passes
-            self._swept = now
-            faded = self.strengths(now, slice(0, len(self.traces))) == 0.0
-            self.remove(slot for slot in np.flatnonzero(faded).tolist() if self.traces[slot] is not None)
-            if not self._crowded(author):
-                return
-        held = self._holdings.count(author)
-        own = held >= min(self.rules.share, self._holdings.most)
-        self.remove([self._weakest(author if own else self._holdings.largest())])
 
     def _crowded(self, author: str) -> bool:
         return self.count >= self.rules.capacity or self._holdings.count(author) >= self.rules.share
