@@ -18,9 +18,9 @@ from swarmmind.ports import Model, Request
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import characters
 
-Society = Callable[[Ask, str], Nested]
-"""A whole swarm that stands where an agent stands: from an ask, and the path of the program it takes part in, to the
-program that answers it. What it remembers belongs to that agent in that program."""
+Society = Callable[[Ask, Flight], Nested]
+"""A whole swarm that stands where an agent stands: from an ask, and its flight, to the program that answers it. What it
+remembers belongs to that agent in the program that asks."""
 
 
 class Asker:
@@ -45,7 +45,7 @@ class Asker:
         name = ask.agent.model
         society = self._societies.get(name)
         if society is not None:
-            return society(ask, flight.frame.path)
+            return society(ask, flight)
         model = self._models[name]
         dialogue = self._dialogue(ask, flight)
         delay = 0.0

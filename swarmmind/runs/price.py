@@ -77,7 +77,7 @@ class _Rehearsal:
     def __call__(self, ask: Ask, flight: Flight) -> Reply | Nested:
         society = self._societies.get(ask.agent.model)
         if society is not None:
-            return society(ask, flight.frame.path)
+            return society(ask, flight)
         if self.calls >= self._limit:
             flight.frame.purse.broken = "calls"
             raise Spent("calls")

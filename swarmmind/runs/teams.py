@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.agents.population import populate, stand_in
@@ -14,6 +15,7 @@ from swarmmind.memory import MEMORIES, Several, memory
 from swarmmind.ports import Context, Environment, Memory
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import build, checked
+from swarmmind.runtime.frame import Flight, Frame
 from swarmmind.spec import LoadedSwarm, LoadedTask, ModelSpec, Swarm, load_code
 from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
 from swarmmind.topologies.recall import with_stores
@@ -87,19 +89,58 @@ class _StandIn:
 
     def __init__(self, make: Callable[[str], Team]) -> None:
         self._make = make
-        self._teams: dict[tuple[str, str], Team] = {}
+        self._seats: WeakKeyDictionary[Frame, dict[str, _Seat]] = WeakKeyDictionary()
 
-    def __call__(self, ask: Ask, path: str) -> Nested:
-        team = self._teams.get((path, ask.agent.id))
-        if team is None:
-            team = self._teams[path, ask.agent.id] = self._make(f"{ask.agent.id}.")
+    def __call__(self, ask: Ask, flight: Flight) -> Nested:
+        seats = self._seats.setdefault(flight.frame, {})
+        seat = seats.get(ask.agent.id)
+        if seat is None:
+            seat = seats[ask.agent.id] = _Seat(self._make(f"{ask.agent.id}."))
         text = "\n\n".join(message.content for message in ask.messages)
-        society = team.society(Question(text, ask.output))
+        turn = seat.turn(flight)
+        society = seat.team.society(Question(text, ask.output))._replace(memory=turn.memory)
 
         def program(ctx: Context) -> Program:
-            return with_stores(society.memory, team.run(ctx, society))
+            value = yield from with_stores(society.memory, seat.team.run(ctx, society))
+            turn.answered = True
+            return value
 
         return Nested(program, ask.agent.id)
+
+
+class _Turn:
+    """One ask of a team, with the memory it works on."""
+
+    __slots__ = ("answered", "key", "memory", "step")
+
+    def __init__(self, flight: Flight, memory: Memory) -> None:
+        self.key, self.step, self.memory = flight.key, flight.step, memory
+        self.answered = False
+
+
+class _Seat:
+    """A team in one program.
+
+    An ask goes on from what the last one that the program has the answer of left behind. So asks that are under way at
+    once know nothing of each other, whichever is done first: a replay, where all of them are done sooner, is the same.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self.team = team
+        self._memory = team.memory
+        self._turns: list[_Turn] = []
+
+    def turn(self, flight: Flight) -> _Turn:
+        """The turn of an ask that begins now."""
+        frame, open_turns = flight.frame, list[_Turn]()
+        for turn in self._turns:
+            if turn.step == flight.step or turn.key in frame.flights or turn.key in frame.arrived:
+                open_turns.append(turn)
+            elif turn.answered:
+                self._memory = turn.memory
+        begun = _Turn(flight, self._memory.fork())
+        self._turns = [*open_turns, begun]
+        return begun
 
 
 def models_named(loaded: LoadedTask) -> dict[str, ModelSpec]:

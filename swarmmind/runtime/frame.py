@@ -52,6 +52,7 @@ class Frame:
     """
 
     __slots__ = (
+        "__weakref__",
         "_keys",
         "arrived",
         "awaiting",

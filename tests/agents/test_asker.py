@@ -269,8 +269,8 @@ def test_a_rule_that_remembers_lives_through_what_was_replayed(tmp_path: Path) -
     assert resumed.purse.spent == whole.purse.spent
 
 
-def seat(program: Callable[[Context], Program]) -> Callable[[Ask, str], Nested]:
-    def answer(ask: Ask, path: str) -> Nested:
+def seat(program: Callable[[Context], Program]) -> Callable[[Ask, object], Nested]:
+    def answer(ask: Ask, flight: object) -> Nested:
         return Nested(program, "panel")
 
     return answer

@@ -276,7 +276,7 @@ def test_a_whole_swarm_can_stand_where_an_agent_stands(journal: Path) -> None:
         [reply] = yield [Ask(chair, (Message("user", "A or B?"),), Choice(("A", "B")))]
         return reply.value
 
-    def society(_: Ask, path: str) -> Nested:
+    def society(_: Ask, flight: object) -> Nested:
         return Nested(panel, "panel")
 
     played = play(program, journal, societies={"panel": society})

@@ -1,0 +1,68 @@
+"""Swarms that stand where an agent stands, and what they remember: from ask to ask, at once, and in a replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import swarmmind
+from swarmmind.memory import MEMORIES
+from swarmmind.runtime.journal import content
+
+from .projects import write_task
+
+UNIFORM = {"uniform": [0.1, 3.0]}
+
+
+def nested(work: Path, memory: Any, topology: Any, inner: Any = None, latency: Any = 0.0, count: int = 1) -> Path:
+    panel = {"agents": {"solver": 2}, "topology": inner or {"use": "debate", "rounds": 2}, "memory": memory}
+    group = {"card": "judge", "id": "panel", "count": count, "swarm": panel}
+    model = {"name": "scripted", "accuracy": 0.5, "latency_seconds": latency}
+    return write_task(work, model=model, swarm={"agents": [group], "topology": topology})
+
+
+def journal(result: swarmmind.Result) -> list[tuple[str, ...]]:
+    return list(content(result.path / "journal.sqlite"))
+
+
+def prompts(result: swarmmind.Result, under: str) -> list[list[dict[str, str]]]:
+    rows = [row for row in journal(result) if row[0] == "result" and row[2] == "Ask" and row[1].startswith(under)]
+    return [json.loads(row[5])[0] for row in rows]
+
+
+@pytest.mark.parametrize("memory", [*MEMORIES, [*MEMORIES]])
+def test_a_swarm_asked_several_times_at_once_is_the_same_however_long_answers_take(memory: Any, work: Path) -> None:
+    runs = [
+        swarmmind.run_sync(nested(work / f"{at}", memory, {"use": "vote", "samples": 4}, latency=latency), env={})
+        for at, latency in enumerate([0.0, 1.0, UNIFORM])
+    ]
+    assert runs[0].status == "finished"
+    assert journal(runs[0]) == journal(runs[1]) == journal(runs[2])
+    again = [swarmmind.run_sync(work / "2" / "task.yaml", overrides=["seed=8"], env={}), runs[0]]
+    assert journal(again[0]) != journal(again[1])
+
+
+def test_a_swarm_remembers_from_ask_to_ask(work: Path) -> None:
+    result = swarmmind.run_sync(nested(work, "window", {"use": "debate", "rounds": 3}, "solo"), env={})
+    turns = [len([m for m in messages if m["role"] == "assistant"]) for messages in prompts(result, "run/")]
+    assert turns == [0, 1, 2]
+
+
+def test_asked_several_times_at_once_it_goes_on_from_the_last_of_these(work: Path) -> None:
+    (work / "mine.py").write_text(
+        """
+from swarmmind.effects import Ask, Message
+
+def program(ctx, society):
+    for number in range(2):
+        yield [Ask(society.agents[0], (Message("user", f"Question {number}{letter}"),)) for letter in "ABC"]
+"""
+    )
+    result = swarmmind.run_sync(nested(work, "window", "./mine.py:program", "solo", UNIFORM), env={}, allow_code=True)
+    asked = [[m["content"] for m in messages if m["role"] == "user"] for messages in prompts(result, "run/2")]
+    assert sorted([text[:11] for text in texts] for texts in asked) == [
+        ["Question 0C", f"Question 1{c}"] for c in "ABC"
+    ]
