@@ -14,6 +14,7 @@ from swarmmind.models.embed_hashing import Hashing
 from swarmmind.topologies import Policy
 from swarmmind.topologies.swarmsys import Learning
 from swarmmind.topologies.swarmsys.events import Event, Result
+from swarmmind.topologies.swarmsys.explore import MAX_PROPOSED
 from swarmmind.topologies.swarmsys.judge import impartial
 from swarmmind.topologies.swarmsys.loop import Given
 from swarmmind.topologies.swarmsys.profiles import Draw
@@ -81,6 +82,37 @@ def test_what_explorers_are_refused_they_are_told_in_their_next_turn_and_nobody_
     assert [v["event"] for v in records(tmp_path, "verdict")] == ["a", "b"]
 
 
+def test_if_all_that_was_proposed_first_is_refused_explorers_are_told_why_and_asked_again(tmp_path: Path) -> None:
+    cast = Cast(plan([event("a", "b"), event("b", "a")], [event("a"), event("b", "a")]))
+    assert played(tmp_path, cast).outcome.ok
+    assert "- b: it would wait for itself: b needs a needs b" in cast.told("explore", "explorer-0")[1]
+    assert [v["event"] for v in records(tmp_path, "verdict")] == ["a", "b"]
+
+
+def test_explorers_who_cannot_answer_once_are_asked_again(tmp_path: Path) -> None:
+    down = iter([OSError("down")] * 2)
+    proposing = plan([event("a")])
+    cast = Cast(lambda name, seen: next(down, None) or proposing(name, seen))
+    played(tmp_path, cast)
+    assert [v["event"] for v in records(tmp_path, "verdict")] == ["a"]
+
+
+def test_nobody_answers_for_a_swarm_that_had_nothing_to_do(tmp_path: Path) -> None:
+    cast = Cast(plan(*[[event("a", "a")]] * 9))
+    failure = played(tmp_path, cast).outcome.failure
+    assert failure is not None
+    assert "none of 0 events was validated" in failure.message
+    assert [what for what, _, _ in cast.heard] == ["explore"] * 6
+
+
+def test_one_answer_brings_no_more_events_than_can_be_read(tmp_path: Path) -> None:
+    cast = Cast(plan([event(f"n{at}") for at in range(MAX_PROPOSED + 300)]))
+    played(tmp_path, cast, society(1, 1, 1), team=1, max_events=5000, explore_every=0)
+    assert len(records(tmp_path, "event")) == MAX_PROPOSED
+    assert [(one["by"], one["event"]) for one in records(tmp_path, "refusal")] == [("explorer-0", f"n{MAX_PROPOSED}")]
+    assert f"at most {MAX_PROPOSED} events" in cast.told("explore")[1]
+
+
 def test_explorers_see_verdicts_open_events_and_load(tmp_path: Path) -> None:
     cast = Cast(plan([event("a"), event("b", "a")]), judge=rejecting("a"))
     played(tmp_path, cast, attempts=2)
@@ -135,6 +167,7 @@ def test_after_so_many_attempts_an_event_has_failed_and_others_go_on_without_it(
     assert [v["event"] for v in records(tmp_path, "verdict")] == ["a", "a", "a", "b"]
     assert "nobody could settle it]" in cast.told("work")[-1]
     assert "Nobody could settle these:\n[explorer-0, event a]" in cast.told("assemble")[0]
+    assert "validated:\n[explorer-0, event b]\n> Find out about b." in cast.told("assemble")[0]
     metrics = records(tmp_path, "metrics")[0]
     assert (metrics["events"], metrics["validated"], metrics["failed"]) == (2, 1, 1)
 
@@ -233,6 +266,15 @@ def test_what_validators_miss_is_told_to_explorers_who_may_add_to_it(tmp_path: P
     assert "[validator-2]\n> the <<color>>" in cast.told("explore", "explorer-1")[2]
     assert [v["event"] for v in records(tmp_path, "verdict")] == ["a", "color"]
     assert [all(one["votes"].values()) for one in records(tmp_path, "end")] == [False, True]
+
+
+def test_validators_are_heard_as_long_as_explorers_find_what_they_miss(tmp_path: Path) -> None:
+    turns = [[event("a")], [], [event("b")], [], [event("c")], [], [event("d")], []]
+    votes = iter([False] * 3 + [True])
+    cast = Cast(plan(*turns), end=lambda name, seen: json.dumps({"missing": "more", "end": next(votes)}))
+    played(tmp_path, cast, society(1, 1, 1), team=1, explore_every=0)
+    assert [v["event"] for v in records(tmp_path, "verdict")] == ["a", "b", "c", "d"]
+    assert len(cast.told("end")) == 4
 
 
 def test_it_ends_even_if_validators_never_end_it(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_one_id_or_the_same_words_are_one_event() -> None:
     changed, refused = made.propose(
         [
             ("e0", event("a", task="Convert 12 to the binary system.")),
-            ("e1", event("a", task="something else")),
+            ("e1", event("a", task="convert 12 to the  binary system")),
             ("e1", event("z", task="convert 12 to binary system")),
             ("e1", event("b", task="Convert 13 to the binary system.")),
             ("e1", event("c", "z")),
@@ -103,6 +103,37 @@ def test_one_id_or_the_same_words_are_one_event() -> None:
     assert refused == []
     assert made.events["c"].depends_on == ("a",)
     assert made.propose([("e1", event("y", task="CONVERT 12 to binary system!"))]) == ([], [])
+
+
+def test_an_id_that_another_event_of_the_turn_has_is_refused_and_not_passed_over() -> None:
+    made = Board(9)
+    changed, refused = made.propose([("e0", event("a", task="Read it.")), ("e1", event("a", task="Write it."))])
+    assert [(one.by, one.task) for one in changed] == [("e0", "Read it.")]
+    assert refused == [("e1", "a", "this id was given to another event by e0")]
+
+
+def test_a_revised_event_is_in_the_words_of_who_revised_it() -> None:
+    made = board(event("a"), event("b"))
+    made.propose([("e1", event("a", task="better"))])
+    assert [one.by for one in made.events.values()] == ["e1", "e0"]
+
+
+def test_a_revision_is_refused_for_a_circle_only_with_what_stands() -> None:
+    made = board(event("a"), event("b", "a"))
+    changed, refused = made.propose([("e0", event("b")), ("e0", event("a", "c", "b")), ("e0", event("c", "b"))])
+    assert ([one.id for one in changed], refused) == (["b", "a", "c"], [])
+    assert finished(made) == ["b", "c", "a"]
+
+
+def test_thousands_of_impossible_events_are_refused_in_no_time() -> None:
+    """Each is refused once, whatever the others do: no refusal begins all over."""
+    count = 3000
+    made = Board(100_000)
+    chain = [("e0", event(str(at), str(at + 1))) for at in range(count)]
+    circle = [("e1", event(f"c{at}", f"c{(at + 1) % count}")) for at in range(count)]
+    changed, refused = made.propose([*chain, *circle])
+    assert (changed, len(refused)) == ([], 2 * count)
+    assert made.propose([("e0", event("0")), ("e0", event("c5", "0"))])[1] == []
 
 
 def test_an_open_event_can_be_revised_and_a_closed_one_cannot() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class Event:
         requires: the kind of competence that it takes.
         depends_on: ids of the events whose results it needs.
         priority: higher is sooner.
-        by: who proposed it first.
+        by: whose words `task` is: who proposed it, or revised it last.
         number: its place in the order of adding.
         vector: where `requires: task` lies; `None` until that is embedded.
         attempts: how often a team has worked on it.
@@ -139,8 +140,8 @@ class Board:
     def propose(self, proposals: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[list[Event], list[Refusal]]:
         """Take what was proposed in one turn, by one or several explorers, all of it together.
 
-        Proposals with one id, or with the same words but for case, punctuation and articles, are one event: the first.
-        Of an open event of an earlier turn, a proposal is a revision.
+        Proposals with the same words but for case, punctuation and articles are one event: the first. Under an id that
+        another event of this turn has, a proposal is refused; of an open event of an earlier turn, it is a revision.
 
         Args:
             proposals: who proposes, and the event as a document.
@@ -150,8 +151,7 @@ class Board:
         """
         refused: list[Refusal] = []
         drafts = self._merged(proposals, refused)
-        while self._refuse_one(drafts, refused):
-            pass
+        self._hang(drafts, refused)
         changed = [self._put(draft) for draft in drafts.values()]
         for event in changed:
             event.unmet = {need for need in event.depends_on if self.events[need].status == "open"}
@@ -169,7 +169,9 @@ class Board:
             if draft.id not in self.events and draft.id not in drafts:
                 self._alias[draft.id] = known
             draft.id = known
-            if draft.id in drafts:
+            if known in drafts:
+                if _same(drafts[known].task) != same:
+                    refused.append(Refusal(by, known, f"this id was given to another event by {drafts[known].by}"))
                 continue
             reason = self._impossible(draft, len(drafts))
             if reason:
@@ -197,26 +199,38 @@ class Board:
             and (known.requires, known.depends_on, known.priority) == (draft.requires, draft.depends_on, draft.priority)
         )
 
-    def _refuse_one(self, drafts: dict[str, Event], refused: list[Refusal]) -> bool:
-        """Refuse the first draft that cannot be; if there is none, all of them hang in the graph."""
-        for draft in drafts.values():
-            self._detach(draft.id)
-        for draft in drafts.values():
+    def _hang(self, drafts: dict[str, Event], refused: list[Refusal]) -> None:
+        """Hang drafts in the graph one by one; those that cannot be are refused, and so is what needs them.
+
+        New ones come first: what is there cannot need them, so refusing one never undoes a revision.
+        """
+        for draft in sorted(drafts.values(), key=lambda draft: draft.id in self.events):
+            if draft.id not in drafts:
+                continue
             reason = self._unknown(draft, drafts) or self._circle(draft)
-            if reason:
-                del drafts[draft.id]
-                refused.append(Refusal(draft.by, draft.id, reason))
-                if draft.id in self.events:  # it stays as it was
-                    self._attach(draft.id, self.events[draft.id].depends_on)
-                elif draft.id in self._needs:
-                    self._needs.remove_node(draft.id)
-                return True
-            self._attach(draft.id, draft.depends_on)
-        return False
+            if not reason:
+                self._attach(draft.id, draft.depends_on)
+            elif draft.id in self.events:  # it stays as it was
+                refused.append(Refusal(draft.by, drafts.pop(draft.id).id, reason))
+            else:
+                self._drop(draft, reason, drafts, refused)
+
+    def _drop(self, draft: Event, reason: str, drafts: dict[str, Event], refused: list[Refusal]) -> None:
+        """Refuse a new draft, and those that hang in the graph because of it."""
+        lost = deque([(draft, reason)])
+        while lost:
+            draft, reason = lost.popleft()
+            if drafts.pop(draft.id, None) is None:
+                continue
+            refused.append(Refusal(draft.by, draft.id, reason))
+            if draft.id in self._needs:
+                waiting = list(self._needs.successors(draft.id))
+                self._needs.remove_node(draft.id)
+                lost.extend((drafts[id_], _not_there(draft.id)) for id_ in waiting)
 
     def _unknown(self, draft: Event, drafts: Mapping[str, Event]) -> str:
         unknown = [need for need in draft.depends_on if need not in self.events and need not in drafts]
-        return f"it depends on {unknown[0]!r}, which is not there" if unknown else ""
+        return _not_there(unknown[0]) if unknown else ""
 
     def _circle(self, draft: Event) -> str:
         ways = (self._way(draft.id, need) for need in draft.depends_on)
@@ -234,11 +248,9 @@ class Board:
         except nx.NetworkXNoPath:
             return []
 
-    def _detach(self, id_: str) -> None:
+    def _attach(self, id_: str, needs: Sequence[str]) -> None:
         if id_ in self._needs:
             self._needs.remove_edges_from(list(self._needs.in_edges(id_)))
-
-    def _attach(self, id_: str, needs: Sequence[str]) -> None:
         self._needs.add_node(id_)
         self._needs.add_edges_from((need, id_) for need in needs)
 
@@ -249,7 +261,7 @@ class Board:
             self.events[draft.id] = draft
         else:
             known.task, known.requires, known.depends_on = draft.task, draft.requires, draft.depends_on
-            known.priority, known.vector = draft.priority, None
+            known.priority, known.by, known.vector = draft.priority, draft.by, None
         self._known.setdefault(_same(draft.task), draft.id)
         return self.events[draft.id]
 
@@ -291,6 +303,10 @@ class Board:
             heapq.heappush(self._ready, _rank(event))
 
 
+def _not_there(id_: str) -> str:
+    return f"it depends on {id_!r}, which is not there"
+
+
 def _rank(event: Event) -> tuple[int, int, str]:
     return (-event.priority, event.number, event.id)
 
@@ -298,16 +314,17 @@ def _rank(event: Event) -> tuple[int, int, str]:
 def _read(by: str, document: Mapping[str, Any]) -> Event:
     """A proposal within bounds."""
     return Event(
-        id=_id(document["id"]),
+        id=identifier(document["id"]),
         task=document["task"].strip()[:MAX_TASK],
         requires=_line(document["requires"])[:MAX_KIND] or "anything",
-        depends_on=tuple(_id(need) for need in document["depends_on"]),
+        depends_on=tuple(identifier(need) for need in document["depends_on"]),
         priority=int(max(-1000, min(1000, document["priority"]))),
         by=by,
     )
 
 
-def _id(text: str) -> str:
+def identifier(text: str) -> str:
+    """An id as the board knows it: letters, digits, dots and dashes."""
     return _NOT_ID.sub("-", text.strip())[:MAX_ID] or "-"
 
 

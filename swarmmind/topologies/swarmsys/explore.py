@@ -9,10 +9,13 @@ from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Ask
 from swarmmind.topologies.recall import Steps, embedded
 from swarmmind.topologies.swarmsys import prompts
-from swarmmind.topologies.swarmsys.events import Refusal
+from swarmmind.topologies.swarmsys.events import Refusal, identifier
 from swarmmind.topologies.swarmsys.state import State
 
-_ENDINGS = 2  # times that validators are asked whether to end; after that nothing more can be hoped for
+MAX_PROPOSED = 200
+"""Of one answer, so many events are read."""
+
+_ENDINGS = 2  # times in a row that there was nothing to do; after that nothing more can be hoped for
 
 
 def explore(state: State) -> Steps[None]:
@@ -35,20 +38,28 @@ def explore(state: State) -> Steps[None]:
         asks.append(state.ask(agent, text, output, observation))
     replies = yield from state.asked(asks)
     state.missing = []
-    answered = [
-        (agent.id, reply.value["events"]) for agent, reply in zip(state.explorers, replies, strict=True) if reply.ok
-    ]
-    for refusal in (yield from add(state, [(by, event) for by, events in answered for event in events])):
+    proposals: list[tuple[str, Mapping[str, Any]]] = []
+    unread: list[Refusal] = []
+    for agent, reply in zip(state.explorers, replies, strict=True):
+        events = reply.value["events"] if reply.ok else []
+        proposals += [(agent.id, event) for event in events[:MAX_PROPOSED]]
+        if len(events) > MAX_PROPOSED:
+            reason = f"an answer brings at most {MAX_PROPOSED} events: this one and all after it were not read"
+            unread.append(Refusal(agent.id, identifier(events[MAX_PROPOSED]["id"]), reason))
+    for refusal in (yield from add(state, proposals, unread)):
         state.refusals.setdefault(refusal.by, []).append(refusal)
 
 
-def add(state: State, proposals: Sequence[tuple[str, Mapping[str, Any]]]) -> Steps[list[Refusal]]:
-    """Put proposed events on the board, with their vectors; what was refused is recorded and returned.
+def add(
+    state: State, proposals: Sequence[tuple[str, Mapping[str, Any]]], unread: Sequence[Refusal] = ()
+) -> Steps[list[Refusal]]:
+    """Put proposed events on the board, with their vectors; what was refused, or not read, is recorded and returned.
 
     Raises:
         Failed: the embedder failed.
     """
     changed, refused = state.board.propose(proposals)
+    refused += unread
     vectors = yield from embedded([event.text for event in changed])
     for event, vector in zip(changed, vectors, strict=True):
         event.vector = vector
@@ -62,14 +73,14 @@ def add(state: State, proposals: Sequence[tuple[str, Mapping[str, Any]]]) -> Ste
 def ended(state: State) -> Steps[bool]:
     """Nothing is open and nothing was proposed: whether more than half of the validators end the run.
 
-    If they do not, explorers are told what is missing, and asked once more.
+    If they do not, explorers are told what is missing, and asked once more; and so they are if there is nothing yet.
 
     Raises:
         Failed: too few of them answered (see `Policy`).
     """
     state.endings += 1
     if state.endings > _ENDINGS or not state.board.events:
-        return True
+        return state.endings > _ENDINGS
     text = prompts.end(state.board, state.closed)
     asks = [state.ask(agent, text, prompts.END, {"do": "end"}) for agent in state.validators]
     replies = yield from state.asked(asks)

@@ -84,7 +84,7 @@ def swarmsys(
         yield from _begin(state, events or [])
         while (yield from _round(state)):
             pass
-        value = yield from assembled(state)
+        value = (yield from assembled(state)) if state.board.events else None
     except Stop:
         value = built(state)
     state.record("metrics", state.metrics())
@@ -120,6 +120,7 @@ def _round(state: State) -> Steps[bool]:
     teams = drawn(state)
     if not teams:
         return not (yield from ended(state))
+    state.endings = 0
     answers = yield from worked(state, teams)
     yield from judged(state, [Case(team, settled(team, said), said) for team, said in zip(teams, answers, strict=True)])
     state.society.memory.tick()

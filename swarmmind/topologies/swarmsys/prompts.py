@@ -95,17 +95,18 @@ def explore(
     board: Board, closed: Sequence[Event], loads: str, refusals: Sequence[Refusal], missing: Sequence[str]
 ) -> str:
     """An explorer's prompt: events open and closed with verdicts, load of the roster, what was refused."""
-    if not board.events:
-        return _EXPLORE
-    waiting = [event for event, _ in zip(board.open(), range(_LISTED), strict=False)]
     told = [f"- {refusal.event}: {cut(refusal.reason, MAX_REASON)}" for refusal in refusals]
+    refused = listed("Of your proposals these were refused:", told)
+    if not board.events:
+        return prompt(_EXPLORE, refused)
+    waiting = [event for event, _ in zip(board.open(), range(_LISTED), strict=False)]
     return prompt(
         _EXPLORE,
         f"There are {len(board.events)} events, {board.closed} of them closed; at most {board.limit} may be.",
         listed("The latest that were closed:", (_told(event) for event in closed)),
         listed(f"Open, {len(waiting)} of {len(board.events) - board.closed}:", (_told(event) for event in waiting)),
         loads,
-        listed("Of your proposals these were refused:", told),
+        refused,
         listed("Validators say that this is missing:", missing),
         _EXPLORE_ON,
     )
@@ -210,7 +211,7 @@ def assemble(board: Board, ask_for: str) -> str:
     validated = [event for event in over if event.status == "validated"]
     share = max(100, MAX_BLOCK // max(len(validated), 1))
     results = [
-        quoted(event.result.lead, cut(event.task, share // 3), f"event {event.id}")
+        quoted(event.by, cut(event.task, share // 3), f"event {event.id}")
         + "\n"
         + quoted(event.result.lead, cut(event.result.answer, share), f"result of event {event.id}")
         for event in validated

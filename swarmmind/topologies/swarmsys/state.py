@@ -44,7 +44,7 @@ class State:
         closed: the latest closed events, oldest first.
         refusals: what each explorer is still to be told.
         missing: what validators missed when they were asked whether to end, quoted.
-        endings: how often they were asked.
+        endings: how often in a row there was nothing to do.
         records: facts that were not handed over yet.
     """
 
