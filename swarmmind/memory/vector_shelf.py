@@ -21,6 +21,7 @@ from swarmmind.traces import Query, Trace, Vector
 
 _SMALLEST = 16
 _STALE = 64
+_ROUNDING = 1e-6  # of a logarithm: who might be gone is looked at
 
 Entry: TypeAlias = tuple[float, int, int]
 """Order of leaving (weakest first, then oldest), sequence number, slot."""
@@ -109,6 +110,8 @@ class Shelf:
         self.count = 0
         self._sequence = 0
         self._swept = -1
+        self._lowest = math.inf  # no trace is weaker, as of tick 0
+        self._gone = math.log2(rules.floor) + _ROUNDING
         self._free: list[int] = []
         self._where: dict[tuple[str, str, str], int] = {}
         self._entries: list[Entry | None] = []
@@ -230,6 +233,7 @@ class Shelf:
         other.index = self.index and self.index.fork()
         other.traces, other.columns = self.traces.copy(), self.columns.resized(len(self.columns.strength))
         other.count, other._sequence, other._swept = self.count, self._sequence, self._swept
+        other._lowest = self._lowest
         other._free, other._where, other._entries = self._free.copy(), self._where.copy(), self._entries.copy()
         other._authors, other._kinds, other._keys = self._authors.fork(), self._kinds.fork(), self._keys.fork()
         other._holdings = self._holdings.fork()
@@ -276,6 +280,7 @@ class Shelf:
         # all fade at one rate, so who is weaker than whom does not change with time: log2 of the strength at tick 0
         entry = (math.log2(strength) + now * rules.fading, cells.order[slot], slot)
         self._entries[slot] = entry
+        self._lowest = min(self._lowest, entry[0])
         trace = self.traces[slot]
         assert trace is not None
         heap = self._holdings.heaps.setdefault(trace.author, [])
@@ -288,10 +293,8 @@ class Shelf:
         """A slot for a new trace: a free one, or the one of whoever must make room for it."""
         if not self._crowded(trace.author):
             return self._occupy(trace)
-        if self.rules.fading and self._swept != now:  # what is gone goes first; nothing more goes until time passes
-            self._swept = now
-            faded = self.strengths(now, slice(0, len(self.traces))) == 0.0
-            self.remove(slot for slot in np.flatnonzero(faded).tolist() if self.traces[slot] is not None)
+        if self._swept != now and self._lowest - now * self.rules.fading < self._gone:
+            self._sweep(now)
             if not self._crowded(trace.author):
                 return self._occupy(trace)
         held = self._holdings.count(trace.author)
@@ -299,6 +302,14 @@ class Shelf:
         slot = self._weakest(trace.author if own else self._holdings.largest())
         self._replace(slot, trace)
         return slot
+
+    def _sweep(self, now: int) -> None:
+        """What is gone goes before anything else does; nothing more is gone until time passes."""
+        strengths = self.strengths(now, slice(0, len(self.traces)))
+        self.remove(slot for slot in np.flatnonzero(strengths == 0.0).tolist() if self.traces[slot] is not None)
+        live = strengths[strengths > 0.0]
+        self._swept = now
+        self._lowest = float(np.log2(live.min())) + now * self.rules.fading if len(live) else math.inf
 
     def _replace(self, slot: int, trace: Trace) -> None:
         """A new trace in the place of another: what `remove` and `_occupy` do, without what cancels out."""
