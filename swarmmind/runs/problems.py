@@ -62,7 +62,13 @@ def _item(line: str, problem: DatasetProblem, number: int, scored: bool) -> Item
 
 def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:
     """The program of a single problem or world."""
-    return lambda ctx: with_stores(society.memory, topology(ctx, society))
+    return lambda ctx: _begun(topology, society, ctx)
+
+
+def _begun(topology: Callable[[Context, Society], Program], society: Society, ctx: Context) -> Program:
+    """A program that begins with what the task's memory holds and leaves that as it is: it may be run again."""
+    society = society._replace(memory=society.memory.fork())
+    return with_stores(society.memory, topology(ctx, society))
 
 
 def school(society: Society, items: Sequence[Item], score: Callable[[Any, Any], float] | None) -> Society:
@@ -79,7 +85,7 @@ def whole(
     """The program of a data set for a topology that takes it whole (see `school`) and returns an output per problem."""
 
     def program(ctx: Context) -> Program:
-        outputs = yield from with_stores(society.memory, topology(ctx, society))
+        outputs = yield from _begun(topology, society, ctx)
         rows = zip(items, outputs, strict=True)
         yield [Record("item", _row(at, item, Outcome(output), score)) for at, (item, output) in enumerate(rows)]
         return outputs
@@ -116,12 +122,7 @@ def _for_item(
     topology: Callable[[Context, Society], Program], society: Society, item: Item
 ) -> Callable[[Context], Program]:
     question: Question = society.question._replace(text=item.text)
-
-    def program(ctx: Context) -> Program:
-        memory = society.memory.fork()
-        return with_stores(memory, topology(ctx, society._replace(question=question, memory=memory)))
-
-    return program
+    return one(topology, society._replace(question=question))
 
 
 def _row(at: int, item: Item, outcome: Outcome, score: Callable[[Any, Any], float] | None) -> Mapping[str, Any]:

@@ -6,11 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import swarmmind
 from swarmmind.memory import MEMORIES
+from swarmmind.runs.execute import execute
+from swarmmind.runs.models import Models
+from swarmmind.runs.plan import make_plan
+from swarmmind.runs.price import estimate
 from swarmmind.runtime.journal import content
+from swarmmind.spec import load_task
 
 from .projects import write_task
 
@@ -66,3 +72,20 @@ def program(ctx, society):
     assert sorted([text[:11] for text in texts] for texts in asked) == [
         ["Question 0C", f"Question 1{c}"] for c in "ABC"
     ]
+
+
+@pytest.mark.parametrize("memory", ["window", "traces", "pheromone"])
+def test_a_plan_that_was_priced_runs_as_if_it_were_not(memory: str, work: Path) -> None:
+    panel = {"agents": {"solver": 2}, "topology": "vote", "memory": memory}
+    agents = [{"card": "judge", "swarm": panel}, {"card": "solver"}]
+    swarm = {"agents": agents, "topology": {"use": "debate", "rounds": 2}, "memory": memory}
+    first = swarmmind.run_sync(write_task(work, swarm=swarm), env={})
+    plan = make_plan(load_task(work / "task.yaml"))
+
+    async def priced_and_run() -> swarmmind.Result:
+        await estimate(plan, {})
+        (work / "again").mkdir()
+        return await execute(plan, work / "again", Models(plan, {}), with_report=False)
+
+    second = anyio.run(priced_and_run)
+    assert (second.output, journal(second)) == (first.output, journal(first))
