@@ -247,7 +247,7 @@ class Driver:
         frame, effect = flight.frame, flight.effect
         frame.flights[flight.key] = flight
         if isinstance(effect, Record):
-            self.journal.record(flight.key, effect.name, effect.data)
+            self.journal.record(flight.key, effect.name, effect.data, final=not self.purse.broken)
             self.meter.record(frame.path, effect)
             self.finish(flight, None, keep=False)
         elif isinstance(effect, Nested):

@@ -206,8 +206,10 @@ class Journal:
         """Keep what a yield was answered with."""
         self._add("deliveries", (program, step, msgspec.json.encode(keys).decode()))
 
-    def record(self, key: str, name: str, data: Any) -> None:
-        """Keep a fact for people."""
+    def record(self, key: str, name: str, data: Any, *, final: bool = True) -> None:
+        """Keep a fact for people; one that is not final stands until a resume, which may go another way."""
+        if not final:
+            self.note(tables.DETOUR, True)
         self._add("records", (key, name, msgspec.json.encode(data).decode()))
 
     def note(self, name: str, value: Any) -> None:

@@ -34,6 +34,8 @@ _INSERT = {
     " ON CONFLICT(key) DO UPDATE SET name=excluded.name, data=excluded.data",
     "meta": "INSERT OR REPLACE INTO meta VALUES(?,?)",
 }
+DETOUR = "detour"
+"""Noted if a spent budget made programs record what a resume with a larger one may not come to."""
 CHECKPOINT_PAGES = 8000  # 32 MB of log: a page that changed often meanwhile is copied once
 
 
@@ -62,6 +64,11 @@ def _prepare(connection: sqlite3.Connection) -> None:
         if row is None or row[0] != VERSION:
             raise RunError(f"schema version {row and row[0]!r}, this program reads {VERSION!r}")
     connection.execute("PRAGMA synchronous=NORMAL")
+    if connection.execute("SELECT 1 FROM meta WHERE name=?", (DETOUR,)).fetchone():  # a replay records all it passes
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM records")
+        connection.execute("DELETE FROM meta WHERE name=?", (DETOUR,))
+        connection.execute("COMMIT")
 
 
 def commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:

@@ -36,6 +36,25 @@ def test_a_budget_that_ends_it_keeps_what_was_validated(tmp_path: Path) -> None:
     assert kept[-1] == "abc"
 
 
+def test_a_resume_with_a_larger_budget_leaves_nothing_of_how_the_run_stopped(tmp_path: Path) -> None:
+    """Verdicts on what had the quorum, and metrics, are recorded as it stops; the whole run comes to others."""
+
+    def cast() -> Cast:
+        return Cast(plan_once([event("a"), event("b"), event("c", "a")]), judge=picky)
+
+    (tmp_path / "whole").mkdir()
+    whole = played(tmp_path / "whole", cast(), explore_every=0)
+    wanted = list(content(tmp_path / "whole" / "journal.sqlite"))
+    for calls in range(1, len(whole.asked), 3):
+        folder = tmp_path / str(calls)
+        folder.mkdir()
+        for limit in (calls, calls + 2, len(whole.asked)):
+            again = played(folder, cast(), limits=Limits(calls=limit), explore_every=0)
+            assert again.outcome.stopped == (None if limit >= len(whole.asked) else "calls")
+        assert again.outcome == whole.outcome
+        assert list(content(folder / "journal.sqlite")) == wanted
+
+
 def test_what_a_spent_budget_left_of_a_step_is_told_without_the_facts_that_went_with_it(tmp_path: Path) -> None:
     members = society(1, 3, 1)
 
