@@ -30,11 +30,11 @@ class Blackboard(Memory):
     """
 
     def __init__(self, entries: int = 50, per_author: int = 10, characters: int = 2000, tokens: int = 4000) -> None:
-        if entries < 1 or per_author < 1 or characters < 1:
-            found = f"{entries}, {per_author} and {characters}"
-            raise UserError(f"entries, per_author and characters must be at least 1, got {found}")
+        for name, value in (("entries", entries), ("per_author", per_author), ("characters", characters)):
+            if value < 1:
+                raise UserError(f"blackboard: {name} must be at least 1, got {value}")
         if tokens < 0:
-            raise UserError(f"tokens must not be negative, got {tokens}")
+            raise UserError(f"blackboard: tokens must not be negative, got {tokens}")
         self.entries, self.per_author, self.characters, self.tokens = entries, per_author, characters, tokens
         self._now = 0
         self._board: list[tuple[int, Trace]] = []

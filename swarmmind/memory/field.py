@@ -121,8 +121,9 @@ class Field:
             raise UserError(f"half_life must be above 0, got {half_life}")
         if not (0 <= floor < math.inf and floor <= ceiling and ceiling > 0):
             raise UserError(f"floor must be from 0 to the ceiling, got {floor} and {ceiling}")
-        if entries < 1 or per_author < 1:
-            raise UserError(f"entries and per_author must be at least 1, got {entries} and {per_author}")
+        for name, value in (("entries", entries), ("per_author", per_author)):
+            if value < 1:
+                raise UserError(f"{name} must be at least 1, got {value}")
         if not 0 <= consensus < math.inf:
             raise UserError(f"consensus must be at least 0, got {consensus}")
         if not 0 <= diffusion <= 1:

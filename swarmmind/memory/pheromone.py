@@ -62,8 +62,9 @@ class Pheromone(Memory):
         sample: bool = False,
         shared: bool = True,
     ) -> None:
-        if limit < 0 or tokens < 0:
-            raise UserError(f"limit and tokens must not be negative, got {limit} and {tokens}")
+        for name, value in (("limit", limit), ("tokens", tokens)):
+            if value < 0:
+                raise UserError(f"pheromone: {name} must not be negative, got {value}")
         self.limit, self.tokens, self.sample, self.shared = limit, tokens, sample, shared
         self._empty = Field(
             half_life, floor=floor, ceiling=ceiling, entries=entries, per_author=per_author, consensus=consensus

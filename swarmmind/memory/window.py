@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import deque
 from typing import Any
 
@@ -28,8 +29,9 @@ class Window(Memory):
     """
 
     def __init__(self, messages: int = 20, tokens: int | None = 8000) -> None:
-        if messages < 0 or (tokens is not None and tokens < 0):
-            raise UserError(f"window: messages and tokens must not be negative, got {messages} and {tokens}")
+        for name, value in (("messages", messages), ("tokens", tokens)):
+            if value is not None and value < 0:
+                raise UserError(f"window: {name} must not be negative, got {value}")
         self.messages, self.tokens = messages, tokens
         self._scopes: dict[str, deque[Trace]] = {}
 
@@ -37,7 +39,7 @@ class Window(Memory):
         """Add a trace; the oldest one makes room."""
         traces = self._scopes.get(scope)
         if traces is None:
-            traces = self._scopes[scope] = deque(maxlen=self.messages)
+            traces = self._scopes[scope] = deque(maxlen=min(self.messages, sys.maxsize))
         traces.append(trace)
 
     def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
@@ -102,12 +103,12 @@ class EmbedderSpec(Strict):
             ValueError: it leads out of the task's folder, or is not there.
         """
         text = self.model
-        if self.kind == "sentence-transformers" and not text.startswith(("./", "/")):
+        if self.kind == "sentence-transformers" and not text.startswith((".", "/", "~")):
             return None
         if self.kind not in ("sentence-transformers", "onnx"):
             return None
         folder = Path(text) if text.startswith("/") and "\0" not in text else paths.inside(task, text)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # a name that is too long is no error to it
             raise ValueError(f"no such folder: {text[:100]!r}")
         return folder
 

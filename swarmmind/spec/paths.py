@@ -18,6 +18,7 @@ def inside(folder: Path, text: str) -> Path:
     path = folder / text
     try:
         stays = path.resolve().is_relative_to(folder.resolve())
+        path.exists()  # a name that is too long is noticed here
     except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, a NUL
         reason = getattr(error, "strerror", None) or "it holds a NUL character"
         raise ValueError(f"is not a usable path: {reason}") from error

@@ -53,8 +53,14 @@ def test_none_remembers_nothing() -> None:
 
 @pytest.mark.parametrize("given", [{"messages": -1}, {"tokens": -1}])
 def test_a_negative_bound_is_the_users_mistake(given: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="must not be negative"):
+    with pytest.raises(UserError, match=f"{next(iter(given))} must not be negative, got -1"):
         Window(**given)
+
+
+def test_a_bound_may_be_any_number() -> None:
+    window = Window(messages=10**30, tokens=10**30)
+    window.deposit("a", say("x"))
+    assert [trace.text for trace in window.sense("a")] == ["x"]
 
 
 scopes = st.sampled_from(["a", "b", "shared"])

@@ -359,6 +359,28 @@ def test_a_wrong_parameter_of_the_second_memory_is_said_with_its_place(work: Pat
         swarmmind.run_sync(task(swarm=swarm), env={})
 
 
+@pytest.mark.parametrize(
+    ("memory", "key", "value"),
+    [
+        ("window", "tokens", -1),
+        ("blackboard", "per_author", 0),
+        ("blackboard", "characters", 0),
+        ("pheromone", "tokens", -1),
+        ("pheromone", "per_author", 0),
+        ("traces", "floor", -1),
+    ],
+)
+def test_a_memorys_parameter_out_of_its_range_is_said_where_the_task_says_it(
+    memory: str, key: str, value: Any, work: Path
+) -> None:
+    text = "problem: What?\nmodel: scripted\nswarm:\n  agents: {solver: 1}\n  topology: solo\n  memory:\n"
+    (work / "task.yaml").write_text(f"{text}    use: {memory}\n    {key}: {value}\n")
+    with pytest.raises(SpecError, match=rf"task\.yaml:8:\d+: {key}: ") as caught:
+        swarmmind.run_sync(work / "task.yaml", env={})
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (work / "runs").exists()
+
+
 MEASURED = """
 from swarmmind.effects import Ask, Record
 

@@ -107,11 +107,27 @@ def test_an_absolute_folder_is_the_users_own_business(tmp_path: Path) -> None:
     assert EmbedderSpec(name=f"onnx/{tmp_path}/m").folder(Path("/nowhere")) == tmp_path / "m"
 
 
-@pytest.mark.parametrize("text", ["../m", "m/../../m", "~/m", "link", "gone", "/no/such/folder", "a\0b", "/a\0b"])
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "text", ["../m", "m/../../m", "~/m", "link", "gone", "/no/such/folder", "a\0b", "/a\0b", LONG, f"/{LONG}"]
+)
 def test_what_leads_out_or_is_not_there_is_refused(text: str, tmp_path: Path) -> None:
     task = tmp_path / "task"
     for folder in (task, tmp_path / "m"):
         folder.mkdir()
     (task / "link").symlink_to(tmp_path / "m")
-    with pytest.raises(ValueError, match=r"inside the task's folder|no such folder|NUL"):
+    with pytest.raises(ValueError, match=r"inside the task's folder|no such folder|NUL|too long"):
         EmbedderSpec(name=f"onnx/{text}").folder(task)
+
+
+@pytest.mark.parametrize("text", ["../m", "./../m", "./gone", "~/m", "/no/such/folder", ".", f"./{LONG}"])
+def test_a_known_model_is_no_path(text: str, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "task").mkdir()
+    try:
+        found = EmbedderSpec(name=f"sentence-transformers/{text}").folder(tmp_path / "task")
+    except ValueError:
+        found = tmp_path / "task"
+    assert found == tmp_path / "task"  # refused, or the task's own folder; never looked up by name
