@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from swarmmind.effects import Usage
 from swarmmind.models import wire
 from swarmmind.models.embed_vectors import packed
-from swarmmind.models.sending import Sender, Unreadable
+from swarmmind.models.sending import Sender
 from swarmmind.ports import Call
 from swarmmind.traces import Embedding
 
@@ -91,17 +91,17 @@ def _read(body: bytes, count: int, dimensions: int | None) -> tuple[Embedding, U
     """The vectors in a 2xx body, in the order of their index.
 
     Raises:
-        Unreadable: it is no list of `count` vectors of one dimension, each with a direction.
+        wire.Unreadable: it is no list of `count` vectors of one dimension, each with a direction.
     """
     try:
         answer = _answers.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Unreadable(f"not a list of embeddings: {error}") from error
+        raise wire.Unreadable(f"not a list of embeddings: {error}") from error
     tokens = answer.usage.prompt_tokens if answer.usage else None
     usage = wire.UNKNOWN if tokens is None or tokens < 0 else Usage(1, tokens, 0, 0, None)
     rows = {row.index: row.embedding for row in answer.data}
     if len(answer.data) != count or set(rows) != set(range(count)):
-        raise Unreadable(f"{len(answer.data)} embeddings for {count} texts, or not one for each", usage)
+        raise wire.Unreadable(f"{len(answer.data)} embeddings for {count} texts, or not one for each", usage)
     try:
         vectors = [_vector(rows[index]) for index in range(count)]
         sizes = {vector.size for vector in vectors}
@@ -110,7 +110,7 @@ def _read(body: bytes, count: int, dimensions: int | None) -> tuple[Embedding, U
             raise ValueError(f"vectors of {', '.join(map(str, sorted(sizes)))} dimensions, not {wanted} each")
         return packed(np.stack(vectors)), usage
     except ValueError as error:
-        raise Unreadable(f"not usable as embeddings: {error}", usage) from error
+        raise wire.Unreadable(f"not usable as embeddings: {error}", usage) from error
 
 
 def _vector(given: str | list[float]) -> NDArray[Any]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from swarmmind.effects import Failure, FailureKind, Usage
 from swarmmind.models import retry, wire
-from swarmmind.models.chat import Patience
 from swarmmind.models.limiter import Limiter, Place
 from swarmmind.models.prices import Price, priced
 from swarmmind.models.redact import Redactor
@@ -23,16 +22,20 @@ _NEVER_PASSES = "insufficient_quota"  # OpenAI says 429 when the account is empt
 _REPORT_SECONDS = 0.1  # a request gives up so long before the deadline, to say what became of it
 
 
-class Unreadable(Exception):
-    """A 2xx body that is not what the protocol says; `usage` is what it cost as far as it says."""
+class Patience(NamedTuple):
+    """How patient a `Sender` is.
 
-    def __init__(self, message: str, usage: Usage = wire.UNKNOWN) -> None:
-        super().__init__(message)
-        self.usage = usage
+    Attributes:
+        attempts: how often one request is sent at most.
+        timeout_seconds: how long one attempt may take; the call's deadline may be nearer.
+    """
+
+    attempts: int = 5
+    timeout_seconds: float = 600.0
 
 
 Read = Callable[[bytes], tuple[Any, Usage]]
-"""From a 2xx body to what it says and what it cost; raises `Unreadable`."""
+"""From a 2xx body to what it says and what it cost; raises `wire.Unreadable`."""
 
 
 class Sent(NamedTuple):
@@ -96,7 +99,7 @@ class Sender:
             wait_seconds = self._wait_seconds(tried, attempt, call)
             if wait_seconds is None:
                 call.after_kept(place.release)
-                return tried.sent._replace(usage=usage)
+                return Sent(tried.sent.value, tried.sent.failure, usage)
             place.release()
             await call.sleep(wait_seconds)
 
@@ -150,7 +153,7 @@ class Sender:
             return self._complaint(response)
         try:
             value, usage = read(response.body)
-        except Unreadable as error:
+        except wire.Unreadable as error:
             return self._failed("server", str(error), priced(error.usage, self.price))
         return _Try(Sent(value, usage=priced(usage, self.price)))
 

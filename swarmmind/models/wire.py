@@ -143,15 +143,19 @@ class Completion(NamedTuple):
     usage: Usage
 
 
-class NotACompletion(Exception):
-    """A 2xx body that is not JSON, or has no choices; `usage` is what it cost as far as it says."""
+UNKNOWN = Usage(1, None, None, None, None)
 
-    def __init__(self, message: str, usage: Usage) -> None:
+
+class Unreadable(Exception):
+    """A 2xx body that is not what the protocol says; `usage` is what it cost as far as it says."""
+
+    def __init__(self, message: str, usage: Usage = UNKNOWN) -> None:
         super().__init__(message)
         self.usage = usage
 
 
-UNKNOWN = Usage(1, None, None, None, None)
+class NotACompletion(Unreadable):
+    """A 2xx body that is not JSON, or has no choices."""
 
 
 class _Said(msgspec.Struct):
@@ -196,7 +200,7 @@ def completion(body: bytes, output: Output, dialect: Dialect) -> Completion:
     try:
         answer = _answers.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NotACompletion(f"not a chat completion: {error}", UNKNOWN) from error
+        raise NotACompletion(f"not a chat completion: {error}") from error
     usage = _usage(answer.usage)
     if not answer.choices:
         said = bytes(answer.error)
