@@ -101,7 +101,8 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
     else:
         tokens = number(found.prompt_tokens)
         out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
-        out.append(f"calls: {number(found.calls)}")
+        unsure = "" if found.counted else " in a rehearsal; what agents really answer decides how many"
+        out.append(f"calls: {'' if found.counted else 'about '}{number(found.calls)}{unsure}")
         requests, read = number(found.embedding_calls), number(found.embedding_tokens)
         asked = f", {requests} requests, about {read} tokens" if found.embedding_calls else ""
         out.append(f"vectors: {data['embedder']}{asked}")

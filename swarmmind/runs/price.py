@@ -36,13 +36,14 @@ from swarmmind.traces import Embed, Embedding, Load, Loaded, Persist, Persisted
 MAX_REHEARSED_CALLS = 5_000
 _TYPICAL_TOKENS = 120
 _CHARS_PER_TOKEN = 4
+_SEVERAL = 5  # pieces that a typical agent breaks a task into
 
 
 class Estimate(msgspec.Struct, frozen=True):
     """The price of a run without failures.
 
     Attributes:
-        calls: model calls; exact if the topology can say, else as rehearsed.
+        calls: model calls; exact if `counted`, else as rehearsed.
         prompt_tokens: read, all calls together.
         cacheable_tokens: of these, in prompts' heads that were sent before.
         completion_tokens: written, at a typical length of an answer.
@@ -52,6 +53,7 @@ class Estimate(msgspec.Struct, frozen=True):
         rehearsed: how many calls were rehearsed; the rest is extrapolated.
         embedding_calls: requests to the embedder, if it is behind an endpoint; not among `calls`, but in the costs.
         embedding_tokens: read by these.
+        counted: whether the topology knows how many calls it makes; else what agents really answer decides.
     """
 
     calls: int
@@ -64,6 +66,7 @@ class Estimate(msgspec.Struct, frozen=True):
     rehearsed: int
     embedding_calls: int = 0
     embedding_tokens: int = 0
+    counted: bool = True
 
 
 class _Rehearsal:
@@ -145,10 +148,28 @@ def _answer(ask: Ask, flight: Flight) -> tuple[str, Any]:
     if isinstance(ask.output, Choice):
         return ask.output.options[-1], ask.output.options[-1]
     if isinstance(ask.output, Json):
-        document = example(ask.output.schema, flight.rng(), {})
+        document = _several(ask.output.schema, example(ask.output.schema, flight.rng(), {}))
         return msgspec.json.encode(document).decode(), document
     text = "thinking " * (_TYPICAL_TOKENS * _CHARS_PER_TOKEN // 9) + "\nANSWER: 0"
     return text, text
+
+
+def _several(schema: Any, document: Any) -> Any:
+    """A document whose lists of objects, if they may not be empty, hold a few different ones, as an agent's would."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    for name, rule in properties.items() if isinstance(properties, dict) and isinstance(document, dict) else ():
+        found, item = document.get(name), rule.get("items") if isinstance(rule, dict) else None
+        one = found[0] if isinstance(found, list) and found else None
+        if isinstance(item, dict) and isinstance(one, dict) and rule.get("maxItems", _SEVERAL) >= _SEVERAL:
+            texts = [key for key, value in one.items() if isinstance(value, str) and _is_free(item, key)]
+            document[name] = [one | {key: f"{one[key]}-{at}" for key in texts} for at in range(_SEVERAL)]
+    return document
+
+
+def _is_free(schema: dict[str, Any], name: str) -> bool:
+    """Whether a property may be any text."""
+    rule = schema.get("properties", {}).get(name)
+    return isinstance(rule, dict) and rule.keys() <= {"type", "minLength", "title", "description"}
 
 
 async def estimate(plan: Plan, prices: Mapping[str, Price | None], embedding: Price | None = FREE) -> Estimate:
@@ -198,7 +219,8 @@ def _scaled(rehearsal: _Rehearsal, plan: Plan, prices: Mapping[str, Price | None
     price = _single(plan, prices)
     cost = price and price.cost_usd(Usage(calls, prompt, cacheable, typical))
     most = price and price.cost_usd(Usage(calls, prompt, 0, longest))
-    return Estimate(calls, prompt, cacheable, typical, longest, cost, most, rehearsal.calls)
+    counted = plan.calls is not None
+    return Estimate(calls, prompt, cacheable, typical, longest, cost, most, rehearsal.calls, counted=counted)
 
 
 def _single(plan: Plan, prices: Mapping[str, Price | None]) -> Price | None:

@@ -206,6 +206,15 @@ def test_check_says_exactly_how_many_calls_a_run_then_makes(swarmmind: Command, 
     assert estimated["calls"] == record(swarmmind("run", str(path), "--json"))["usage"]["calls"] == 18
 
 
+def test_check_says_if_what_agents_answer_decides_how_many_calls_there_are(swarmmind: Command, work: Path) -> None:
+    agents = {"explorer": 2, "worker": 4, "validator": 3}
+    path = write_task(work, swarm={"agents": agents, "topology": "swarmsys"}, score=None)
+    estimated = record(swarmmind("check", str(path), "--json"))["estimate"]
+    assert not estimated["counted"]
+    assert estimated["calls"] > 5 * 3 * (2 + 2 + 3)  # five events, each given up after three attempts
+    assert "in a rehearsal; what agents really answer decides" in swarmmind("check", str(path)).out
+
+
 def test_check_lists_code_and_never_runs_it_unasked(swarmmind: Command, work: Path) -> None:
     (work / "mine.py").write_text(
         "open('ran', 'w').close()\ndef program(ctx, society):\n    yield []\n    return 'x'\n"
