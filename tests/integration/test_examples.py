@@ -1,0 +1,43 @@
+"""The examples as they are, against a real server: only the model's name is another one.
+
+The tiny model has random weights, so nothing it says is of use. What counts is that every example runs through to a
+clean end with it, that all calls are accounted for, and that the server counted as many as we did.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.vllm_server import Vllm
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CALLS = 60
+SHORT = ("sampling.max_tokens=60", f"budget.calls={CALLS}", "model={name: vllm/tiny, reasks: 0}")
+
+
+@pytest.mark.parametrize(
+    "example", ["swarmsys", "omne", "sapo", "musicswarm", "debate"], ids=lambda example: str(example)
+)
+def test_an_example_runs_unchanged_against_a_real_server(vllm: Vllm, example: str, tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / example, tmp_path / example, ignore=shutil.ignore_patterns("runs", ".swarmmind"))
+    answered = vllm.answered()
+    sets = [word for value in SHORT for word in ("--set", value)]
+    command = [sys.executable, "-m", "swarmmind", "run", f"{example}/task.yaml", "--json", "--display", "none", *sets]
+    environ = {"VLLM_BASE_URL": vllm.base_url, "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False, timeout=300)
+    assert "Traceback" not in done.stderr
+    result = json.loads(done.stdout)
+    assert result["status"] in ("finished", "stopped", "failed"), result
+    coverage = result["coverage"]
+    assert coverage["planned"] == coverage["finished"] + coverage["failed"] + coverage["cancelled"]
+    assert 0 < result["usage"]["calls"] <= CALLS
+    vllm.wait_for("as many answers", lambda: vllm.answered() == answered + result["usage"]["calls"])
+    assert (Path(tmp_path / result["folder"]) / "report.html").is_file()
