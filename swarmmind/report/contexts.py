@@ -140,9 +140,11 @@ class Contexts:
         if place != self._reader:
             self._finish()
             self._reader = place
-        self._drop(kept)
+        if len(self._stack) > kept:
+            self._drop(kept)
         now = self._exchanges
-        self._stack += [(digest, now) for digest in digests(joined, kept)]
+        for digest in digests(joined, kept):
+            self._stack.append((digest, now))
         self._exchanges = now + 1
 
     def close(self) -> None:
@@ -176,7 +178,7 @@ class Contexts:
         if kind == _TASK and _QUOTES in content:
             part = self._with_quotes(content)
         if len(self._cache) >= _CACHED_MESSAGES:
-            del self._cache[next(iter(self._cache))]
+            self._cache.clear()
         self._cache[digest] = part
         return part
 
