@@ -60,6 +60,7 @@ class Verdict(msgspec.Struct):
 
     event: Name
     accepted: bool
+    status: str = ""
     round: Number = None
     attempt: Number = None
     votes: dict[str, Any] = {}
@@ -154,7 +155,7 @@ class Board:
                 counts[not record.accepted] += 1
         for name in self._named(list(record.votes)):
             self._votes.setdefault((name, work.id), [0, 0])[not record.votes[name]] += 1
-        work.drawn = []
+        work.drawn, work.status = [], record.status[:_TITLE_CHARACTERS]
         work.verdicts.append(record.accepted)
         side = [name for name, vote in record.votes.items() if bool(vote) == record.accepted]
         who = side if len(side) == len(record.reasons) else [""] * len(record.reasons)

@@ -84,6 +84,24 @@ def test_an_events_history_is_in_the_page(page: Page):
     assert [entry[3] for entry in detail["history"] if entry[0] == "draw"] == [False, False, True]
 
 
+def test_an_event_that_is_to_be_worked_on_again_is_open_and_not_failed(tmp_path: Path):
+    """As an interrupted run leaves them; records of older runs do not say, and the last verdict is what there is."""
+
+    def program(ctx: Context) -> Program:
+        for name, status in (("again", "open"), ("revised", "open"), ("over", "failed"), ("old", None)):
+            event = {"event": name, "task": "t", "status": "open"}
+            verdict = {"event": name, "accepted": False, "status": status}
+            if status is None:
+                del event["status"], verdict["status"]
+            yield [Record("event", event), Record("draw", {"event": name, "drawn": ["w"]}), Record("verdict", verdict)]
+        yield [Record("event", {"event": "revised", "task": "u", "status": "open"})]
+        return "cut short"
+
+    [board] = page_of(tmp_path, program).index["events"]["boards"].values()
+    states = {event[0]: event[2] for event in board["graph"]["events"]}
+    assert states == {"again": "open", "revised": "open", "over": "failed", "old": "failed"}
+
+
 def test_a_reason_is_told_with_who_gave_it(tmp_path: Path):
     def program(ctx: Context) -> Program:
         yield [Record("verdict", {"event": "e", "accepted": False, "votes": {"a": False, "b": True, "c": False},

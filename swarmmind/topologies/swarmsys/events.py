@@ -91,6 +91,7 @@ class Event:
             "depends_on": list(self.depends_on),
             "priority": self.priority,
             "by": self.by,
+            "status": self.status,
         }
 
 

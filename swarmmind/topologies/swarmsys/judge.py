@@ -113,20 +113,16 @@ def _concluded(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> None:
             credited = [state.place[author] for author in authors] if verdict.accepted else []
             state.profiles.judged(event.vector, credited)
             state.history.judged(event, case.team.chances, authors, verdict.accepted)
-        state.record("verdict", _record(state, case, verdict))
-        if verdict.accepted:
-            _close(state, case, "validated")
-        elif event.attempts >= state.pace.attempts:
+        given_up = not verdict.accepted and event.attempts >= state.pace.attempts
+        if given_up:
             event.reasons = list(verdict.reasons)
-            _close(state, case, "failed")
+        if verdict.accepted or given_up:
+            state.board.close(event, "failed" if given_up else "validated", result)
+            state.closed = [*state.closed[1 - LATEST :], event]
         else:
             state.board.reopen(event, verdict.reasons)
             state.history.reopened += 1
-
-
-def _close(state: State, case: Case, status: str) -> None:
-    state.board.close(case.team.event, status, case.result)
-    state.closed = [*state.closed[1 - LATEST :], case.team.event]
+        state.record("verdict", _record(state, case, verdict))
 
 
 def _record(state: State, case: Case, verdict: Verdict) -> dict[str, Any]:
@@ -136,6 +132,7 @@ def _record(state: State, case: Case, verdict: Verdict) -> dict[str, Any]:
         "event": event.id,
         "attempt": event.attempts,
         "accepted": verdict.accepted,
+        "status": event.status,
         "votes": verdict.votes,
         "reasons": [why for _, why in verdict.reasons],
         "authors": list(case.result.authors) if case.result else [],
