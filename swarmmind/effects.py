@@ -131,6 +131,7 @@ FailureKind: TypeAlias = Literal[
     "unparsed",  # the model spoke, but not in the wanted output, n times
     "exception",  # a user's function raised
     "program",  # a nested coordination raised or was stopped before it had a value
+    "memory",  # a coordination did not get what its memory needs: vectors, a store; a resumed run tries again
     "budget",  # not asked: a budget is spent
     "cancelled",  # not answered: dropped by a quorum, or the run ended first
 ]

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 
 class SwarmMindError(Exception):
@@ -80,9 +80,17 @@ class Spent(SwarmMindError):
 class Failed(SwarmMindError):
     """Raised by a program that cannot give a value, e.g. because an agent failed under the policy `fail`.
 
-    A parent program receives it as an `Outcome` with a failure of kind `program`; at the root the run is `failed`.
+    A parent program receives it as an `Outcome` with a failure of this kind; at the root the run is `failed`.
     Any other exception of a program is a bug and keeps its traceback.
+
+    Attributes:
+        kind: `program`, or `memory` if an embedder or a store failed. That is not journaled, so a swarm that stands
+            for an agent is then no answer that its program could go on with: that program fails as well.
     """
+
+    def __init__(self, message: str, kind: Literal["program", "memory"] = "program") -> None:
+        self.kind: Literal["program", "memory"] = kind
+        super().__init__(message)
 
 
 class Stop(SwarmMindError):

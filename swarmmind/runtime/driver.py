@@ -155,6 +155,9 @@ class Driver:
         frame.queued = False
         if frame.ended or not frame.ready():
             return
+        if frame.doomed is not None:
+            self._end(frame, frame.doomed)
+            return
         due = frame.timers.pop("due", None)
         if due is not None:
             self.clock.cancel(due)
@@ -187,7 +190,7 @@ class Driver:
             self._end(frame, Outcome(failure=Failure("budget", str(stopped)), stopped=stopped.limit))
         except Failed as failed:
             limit = frame.purse.out_of() if frame.stops else None
-            self._end(frame, Outcome(failure=Failure("program", str(failed)), stopped=limit))
+            self._end(frame, Outcome(failure=Failure(failed.kind, str(failed)), stopped=limit))
         except Exception as bug:  # a program's bug ends the run with its own traceback; the journal is kept
             self._crash = bug
         else:
@@ -320,7 +323,9 @@ class Driver:
         self._resume(child, None)
 
     def _answered(self, flight: Flight, handler: Handler, outcome: Outcome) -> None:
-        self.finish(flight, handler.read(flight.effect, outcome), keep=False)
+        if outcome.failure is not None and outcome.failure.kind == "memory":  # not journaled: nothing may follow
+            flight.frame.doomed = outcome
+        self.finish(flight, handler.read(flight.effect, outcome), keep=False, stopped=is_refused(outcome))
 
     async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
         try:
@@ -362,12 +367,15 @@ class Driver:
         else:
             self.finish(flight, result, keep=False)
 
-    def finish(self, flight: Flight, result: Any, *, keep: bool = True) -> None:
-        """An effect is over: keep its result, count it, and let its program go on if that was all it waited for."""
+    def finish(self, flight: Flight, result: Any, *, keep: bool = True, stopped: bool = False) -> None:
+        """An effect is over: keep its result, count it, and let its program go on if that was all it waited for.
+
+        `stopped` says that a budget ended the program that answered it.
+        """
         if flight.over:
             return
         frame, child = flight.frame, flight.child
-        if is_refused(result) and not (child and child.purse is not frame.purse and child.purse.broken):
+        if (stopped or is_refused(result)) and not (child and child.purse is not frame.purse and child.purse.broken):
             frame.refused.add(flight.key)  # not what a program's own purse, which its parent does not share, ended
         self._over(flight)
         if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:

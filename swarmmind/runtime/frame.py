@@ -47,6 +47,7 @@ class Frame:
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
         refused: what its own purse, or one further up, refused, by key.
+        doomed: what it comes to at its next advance, whatever its program would say; `None` if it goes on.
         stops: how often it was told to stop.
         timers: what it has set on the clock, by what it is for.
     """
@@ -56,6 +57,7 @@ class Frame:
         "_keys",
         "arrived",
         "awaiting",
+        "doomed",
         "due",
         "ended",
         "expected",
@@ -82,6 +84,7 @@ class Frame:
         self.flights: dict[str, Flight] = {}
         self.arrived: dict[str, Delivery] = {}
         self.expected: list[str] | None = None
+        self.doomed: Outcome | None = None
         self.timers: dict[str, Timer] = {}
         self.refused: set[str] = set()
         self.due = self.queued = self.ended = False

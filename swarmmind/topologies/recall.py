@@ -81,7 +81,7 @@ def embedded(texts: Sequence[str]) -> Steps[list[Vector]]:
         return []
     [found] = yield [Embed(tuple(characters(text[:MAX_EMBEDDED_CHARACTERS]) for text in texts))]
     if found.failure is not None:
-        raise Failed(f"the embedder failed: {found.failure.kind}: {found.failure.message}")
+        raise Failed(f"the embedder failed: {found.failure.kind}: {found.failure.message}", "memory")
     return list(found.vectors())
 
 
@@ -103,7 +103,7 @@ def opened(memory: Memory) -> Steps[None]:
         [found] = yield [Load(durable.store)]
         assert isinstance(found, Loaded)
         if found.failure is not None:
-            raise Failed(f"{durable.store}: {found.failure.message}")
+            raise Failed(f"{durable.store}: {found.failure.message}", "memory")
         durable.load(found.items)
 
 
@@ -119,7 +119,7 @@ def persisted(memory: Memory) -> Steps[None]:
             [done] = yield [Persist(durable.store, changes)]
             assert isinstance(done, Persisted)
             if done.failure is not None:
-                raise Failed(f"{durable.store}: {done.failure.message}")
+                raise Failed(f"{durable.store}: {done.failure.message}", "memory")
 
 
 def with_stores(memory: Memory, program: Program) -> Program:

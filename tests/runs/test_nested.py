@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import anyio
 import pytest
+from aiohttp import web
 
 import swarmmind
 from swarmmind.memory import MEMORIES
@@ -17,8 +20,10 @@ from swarmmind.runs.plan import make_plan
 from swarmmind.runs.price import estimate
 from swarmmind.runtime.journal import content
 from swarmmind.spec import load_task
+from swarmmind.testing import FakeEndpoint
 
 from .projects import write_task
+from .test_embedding import ran, resumed
 
 UNIFORM = {"uniform": [0.1, 3.0]}
 
@@ -89,3 +94,59 @@ def test_a_plan_that_was_priced_runs_as_if_it_were_not(memory: str, work: Path) 
 
     second = anyio.run(priced_and_run)
     assert (second.output, journal(second)) == (first.output, journal(first))
+
+
+def remote(work: Path, memory: str = "traces", **changes: Any) -> Path:
+    panel = {"agents": {"solver": 2}, "topology": {"use": "debate", "rounds": 2}, "memory": memory}
+    agents = [{"card": "judge", "id": "panel", "swarm": panel, "count": 2}, {"card": "solver"}]
+    swarm = {"agents": agents, "topology": {"use": "debate", "rounds": 2}, "memory": memory}
+    model, embedder = {"name": "vllm/m", "attempts": 1}, {"name": "vllm/e", "attempts": 1}
+    return write_task(work, model=model, embedder=embedder, swarm=swarm, **changes)
+
+
+def answers(body: dict[str, Any]) -> str:
+    return f"ANSWER: {crc32(repr(body['messages']).encode()) % 7}"
+
+
+class Moody(FakeEndpoint):
+    """Its `bad`-th request for vectors meets with a 500."""
+
+    def __init__(self, bad: int) -> None:
+        super().__init__(answers)
+        self.bad, self.vectors = bad, 0
+
+    async def _respond(self, request: web.Request, raw: bytes, digest: str) -> web.StreamResponse:
+        if request.path.endswith("/embeddings"):
+            self.vectors += 1
+            if self.vectors == self.bad:
+                return web.Response(status=500)
+        return await super()._respond(request, raw, digest)
+
+
+def without_usage(result: swarmmind.Result) -> list[tuple[str, ...]]:
+    return [(*row[:6], re.sub(r',?"usage":{[^}]*}', "", row[6])) if len(row) > 6 else row for row in journal(result)]
+
+
+@pytest.mark.parametrize("bad", range(1, 12, 2))
+def test_wherever_the_embedder_fails_a_resumed_run_mends_it(bad: int, work: Path) -> None:
+    whole = ran(remote(work / "whole"), FakeEndpoint(answers))
+    moody = Moody(bad)
+    failed = ran(remote(work / "failed"), moody)
+    assert moody.vectors >= bad
+    assert (failed.status, "the embedder failed: server" in (failed.error or "")) == ("failed", True)
+    mended = resumed(failed.path, FakeEndpoint(answers))
+    assert (mended.status, mended.output) == ("finished", whole.output)
+    assert without_usage(mended) == without_usage(whole)
+    idle = FakeEndpoint(answers)
+    assert (resumed(failed.path, idle).output, idle.received) == (whole.output, 0)
+
+
+@pytest.mark.parametrize("allowed", [1, 9, 17])
+def test_a_run_that_a_budget_stopped_inside_a_swarm_is_stopped(allowed: int, work: Path) -> None:
+    whole = ran(remote(work / "whole", "window"), FakeEndpoint(answers))
+    first, second = FakeEndpoint(answers), FakeEndpoint(answers)
+    stopped = ran(remote(work / "part", "window", budget={"calls": allowed}), first)
+    assert (stopped.status, stopped.stopped, first.received) == ("stopped", "calls", allowed)
+    more = resumed(stopped.path, second, ["budget.calls=100"])
+    assert (more.status, more.output, journal(more)) == ("finished", whole.output, journal(whole))
+    assert first.received + second.received == whole.usage.calls == 2 * (2 * 2 * 2 + 1)

@@ -183,7 +183,7 @@ def test_what_memory_needs_and_does_not_get_fails_the_run_and_a_resumed_one_trie
 ) -> None:
     failed = debate(tmp_path, Notebook(), World(broken))
     assert failed.outcome.failure is not None
-    assert (failed.outcome.failure.kind, "out of order" in failed.outcome.failure.message) == ("program", True)
+    assert (failed.outcome.failure.kind, "out of order" in failed.outcome.failure.message) == ("memory", True)
     world = World()
     resumed = debate(tmp_path, Notebook(), world)
     assert resumed.outcome.ok
