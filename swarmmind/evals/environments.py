@@ -22,6 +22,7 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
 _NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
+    "apprentice": "swarmmind.evals.apprentice",
     "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
     "worksheet": "swarmmind.evals.worksheet",

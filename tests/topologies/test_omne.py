@@ -176,6 +176,20 @@ def test_facts_are_everybodys_notes_are_their_authors_and_only_right_answers_lea
     assert not any("key 2" in text or "slipped 2" in text for text in told)
 
 
+def test_agents_that_are_programs_are_shown_what_stands_in_the_prompt(tmp_path: Path) -> None:
+    seen: list[list[tuple[str, str]]] = []
+
+    def says(request: Request) -> str:
+        shown = request.observation["shown"]
+        assert all(f"> {line}" in last(request) for trace in shown for line in trace["text"].splitlines())
+        assert last(request).count("[") == len(shown)
+        seen.append([(trace["kind"], trace["key"]) for trace in shown])
+        return "yes"
+
+    run(tmp_path, society(CASES[:3], LongTerm()), says, episodes=1, consolidate_every=2)
+    assert seen == [[], [("episode", "cases")], [("pattern", "cases"), ("episode", "cases")]]
+
+
 def test_those_of_one_batch_do_not_learn_from_each_other(tmp_path: Path) -> None:
     told: list[str] = []
 

@@ -164,7 +164,8 @@ class _Work:
         if self._settings.facts and question.output == TEXT:
             prompt = Message("user", f"{prompt.content}\n{_LEAVE}")
         messages = (*self._society.system(step.agent), *remembered(step.shown, prompt))
-        return Ask(step.agent, messages, question.output, observation={"question": step.lesson.text})
+        shown = [{"kind": trace.kind, "key": trace.key, "text": trace.text} for trace in step.shown]
+        return Ask(step.agent, messages, question.output, observation={"question": step.lesson.text, "shown": shown})
 
     def _question(self, lesson: Lesson) -> Question:
         return self._society.question._replace(text=lesson.text)
