@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from swarmmind.ports import Context
 from swarmmind.runtime.journal import content
 from swarmmind.topologies.swarmsys import Learning, Profiles
 from swarmmind.topologies.swarmsys.events import Board
-from swarmmind.topologies.swarmsys.state import Pace, State
+from swarmmind.topologies.swarmsys.state import LATEST, Pace, State
 from tests.runtime.stage import play
 
 from .swarmsys_cast import Cast, Died, answer, event, plan, played, records, society
@@ -101,6 +102,15 @@ def plan_once(events: list[dict[str, Any]]) -> Any:
 def picky(name: str, seen: Any) -> str:
     """Depends on what is seen alone."""
     return json.dumps({"reason": "hm", "accept": (len(seen["answer"]) + int(name[-1]) + ord(seen["event"])) % 3 > 0})
+
+
+def test_explorers_know_every_event_by_its_id_however_many_are_closed(tmp_path: Path) -> None:
+    names = [f"n{at}" for at in range(LATEST + 15)]
+    cast = Cast(plan([event(name) for name in names]))
+    played(tmp_path, cast, society(1, 1, 1), team=1)
+    told = cast.told("explore")[1]
+    assert [name in re.findall(r"n\d+", told) for name in names] == [True] * len(names)
+    assert f"Closed before: {', '.join(names[:15])}" in told
 
 
 def test_half_of_the_validators_do_not_end_it(tmp_path: Path) -> None:

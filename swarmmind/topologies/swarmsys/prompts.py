@@ -20,6 +20,7 @@ MAX_REASON = 400
 MAX_BLOCK = 24_000
 """Characters of quotations of one sort in a prompt, before line heads."""
 
+_NAMED = 200  # closed events, by their ids alone
 _LISTED = 40  # events of one sort, and workers, that an explorer is shown
 
 
@@ -99,10 +100,12 @@ def explore(
     refused = listed("Of your proposals these were refused:", told)
     if not board.events:
         return prompt(_EXPLORE, refused)
+    earlier = [event.id for event in board.events.values() if event.status != "open" and event not in closed]
     waiting = [event for event, _ in zip(board.open(), range(_LISTED), strict=False)]
     return prompt(
         _EXPLORE,
         f"There are {len(board.events)} events, {board.closed} of them closed; at most {board.limit} may be.",
+        f"Closed before: {', '.join(earlier[-_NAMED:])}" if earlier else "",
         listed("The latest that were closed:", (_told(event) for event in closed)),
         listed(f"Open, {len(waiting)} of {len(board.events) - board.closed}:", (_told(event) for event in waiting)),
         loads,
