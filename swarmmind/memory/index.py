@@ -142,13 +142,11 @@ class Index:
         return other
 
     def state(self, slots: Slots) -> dict[str, Any]:
-        """What, beside the vectors, decides about later searches, as JSON data but for the codebook (see there).
-
-        Args:
-            slots: in the order in which they will be put again, from slot 0.
-        """
-        loose = np.flatnonzero(self._known(slots) == _LOOSE).tolist()
-        return {"loose": loose, "counts": [self._fresh, self._placed, self._trained_at]}
+        """What, beside the vectors of these slots, decides about later searches, as JSON data but for the codebook."""
+        return {
+            "loose": slots[self._known(slots) == _LOOSE].tolist(),
+            "counts": [self._fresh, self._placed, self._trained_at],
+        }
 
     def restore(self, state: dict[str, Any], codebook: NDArray[np.float32] | None) -> None:
         """Go on from a `state`, once the vectors of that time are put."""

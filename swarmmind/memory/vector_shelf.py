@@ -168,6 +168,11 @@ class Shelf:
         slots = np.flatnonzero(self.strengths(now, slice(0, len(self.traces))))
         return slots[np.argsort(self.columns.order[slots])]
 
+    def kept(self) -> Slots:
+        """The slots of all traces, oldest first, with those that have faded away but not made room yet."""
+        slots = np.array([slot for slot, trace in enumerate(self.traces) if trace is not None], np.int64)
+        return slots[np.argsort(self.columns.order[slots])]
+
     def shown(self, slot: int, now: int) -> Trace:
         """A trace as it is now."""
         trace = self.traces[slot]
@@ -250,11 +255,21 @@ class Shelf:
 
     def state(self, slots: Slots) -> dict[str, Any]:
         """What, beside the rows of these slots, decides about what comes later; as JSON data."""
-        return {"holders": self._holdings.order(), "index": self.index.state(slots) if self.index else None}
+        index = self.index.state(slots) if self.index else None
+        return {"slots": slots.tolist(), "holders": self._holdings.order(), "index": index}
 
-    def restore(self, row: Sequence[Any], vector: Vector | None) -> None:
-        """Add a `row` as it was; rows come in the order in which they were left."""
+    def restore(self, slot: int, row: Sequence[Any], vector: Vector | None) -> None:
+        """Add a `row` as it was, where it was; rows come in the order in which they were left.
+
+        Raises:
+            ValueError: the slot is none, or is taken.
+        """
         text, author, kind, key, strength, since, born = row
+        if not 0 <= slot < self.rules.capacity or (slot < len(self.traces) and self.traces[slot] is not None):
+            raise ValueError(f"slot {slot} twice, or out of range")
+        while len(self.traces) <= slot:
+            self._append()
+        self._free = [slot]
         if vector is not None and self.index is None:
             self.index = Index(len(vector), self.rules.capacity)  # no cells before `settle`
         self.put(since, Trace(text, author, kind, key, strength), vector)
@@ -262,6 +277,7 @@ class Shelf:
 
     def settle(self, state: dict[str, Any], codebook: NDArray[np.float32] | None) -> None:
         """All rows are restored: restore the rest."""
+        self._free = [slot for slot, trace in enumerate(self.traces) if trace is None]  # ascending, so a heap
         self._holdings.reorder(state["holders"])
         if self.index is not None:
             self.index.exact = self.rules.exact
@@ -333,10 +349,7 @@ class Shelf:
             slot = heapq.heappop(self._free)
         else:
             slot = len(self.traces)
-            self.traces.append(None)
-            self._entries.append(None)
-            if slot >= len(self.columns.strength):
-                self.columns = self.columns.resized(2 * slot)
+            self._append()
         self.traces[slot] = trace
         cells = self.columns.cells
         cells.author[slot] = self._authors.take(trace.author)
@@ -345,6 +358,14 @@ class Shelf:
         self._holdings.change(trace.author, 1)
         self.count += 1
         return slot
+
+    def _append(self) -> None:
+        """One slot more."""
+        size = len(self.traces)
+        self.traces.append(None)
+        self._entries.append(None)
+        if size >= len(self.columns.strength):
+            self.columns = self.columns.resized(2 * size)
 
     def _rename(self, slot: int, trace: Trace) -> None:
         """An equal text is left again: its kind may be another now."""

@@ -29,6 +29,7 @@ from swarmmind.memory.vector_shelf import Rules, Shelf
 from swarmmind.ports import Memory
 from swarmmind.traces import ANSWER, ANYTHING, PROMPT, Query, Trace, Vector
 
+MAX_KIND_CHARACTERS = 40
 _LEVELS = 32
 _LABEL_CHARACTERS = 40
 
@@ -52,7 +53,7 @@ class Vectors(Memory):
         tokens: at most so many are shown in all (characters / 4); what does not fit is left out for what does.
         capacity: at most so many traces are kept in a scope (see `vector_shelf.Shelf` for who makes room).
         per_author: what one author may hold of a shared scope, as a share of `capacity`, but at least one trace.
-        characters: of a text; what is longer is cut and says how much is missing. Of a key, too.
+        characters: of a text; what is longer is cut and says how much is missing. Of a key, too; kinds are cut to 40.
         floor: what is weaker is gone.
         ceiling: nothing is stronger.
         exact: up to so many traces are compared one by one.
@@ -104,8 +105,8 @@ class Vectors(Memory):
         if vector is not None:
             vector = self._checked(vector)
             self._dimensions = len(vector)
-        if trace.kind == ANSWER or len(trace.text) > self.characters or len(trace.key) > self.characters:
-            kind = "answer" if trace.kind == ANSWER else trace.kind
+        kind = "answer" if trace.kind == ANSWER else trace.kind[:MAX_KIND_CHARACTERS]
+        if kind != trace.kind or len(trace.text) > self.characters or len(trace.key) > self.characters:
             trace = Trace(self._cut(trace.text), trace.author, kind, trace.key[: self.characters], trace.strength)
         name = "" if self.shared else scope
         shelf = self._shelves.get(name)
@@ -198,31 +199,32 @@ class Vectors(Memory):
             header = json.loads(next(records).body)
             memory = cls(**header["parameters"])
             memory._now, memory._dimensions = header["tick"], header["dimensions"]
-            for name, rows in header["scopes"]:
+            for name in header["scopes"]:
                 shelf = memory._shelves[name] = Shelf(memory._rules)
                 settled = next(records)
-                for _ in range(rows):
+                state = json.loads(settled.body)
+                for slot in state["slots"]:
                     body, data = next(records)
-                    shelf.restore(json.loads(body), np.frombuffer(data, "<f4") if data else None)
+                    shelf.restore(slot, json.loads(body), np.frombuffer(data, "<f4") if data else None)
                 codebook = np.frombuffer(settled.vector, "<f4").reshape(-1, memory._dimensions or 1)
-                shelf.settle(json.loads(settled.body), codebook if len(codebook) else None)
+                shelf.settle(state, codebook if len(codebook) else None)
         except (KeyError, IndexError, TypeError, ValueError, StopIteration, UserError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise RunError(f"{path}: saved by another version of swarmmind ({reason})") from error
         return memory
 
     def _records(self) -> Iterable[Record]:
-        scopes = [(name, shelf, shelf.alive(self._now)) for name, shelf in self._scopes()]
+        scopes = self._scopes()
         yield _record(
             {
                 "parameters": self._parameters,
                 "tick": self._now,
                 "dimensions": self._dimensions,
-                "scopes": [(name, len(slots)) for name, _, slots in scopes],
+                "scopes": [name for name, _ in scopes],
             }
         )
-        for _, shelf, slots in scopes:
-            index = shelf.index
+        for _, shelf in scopes:
+            slots, index = shelf.kept(), shelf.index
             yield _record(shelf.state(slots), None if index is None else index.codebook)
             for slot in slots.tolist():
                 yield _record(shelf.row(slot), None if index is None else index.vector(slot))
@@ -232,7 +234,7 @@ class Vectors(Memory):
 
     def _known(self, query: Query) -> Query:
         """A query's filters in the words of what is kept."""
-        kinds = tuple("answer" if kind == ANSWER else kind for kind in query.kinds)
+        kinds = tuple("answer" if kind == ANSWER else kind[:MAX_KIND_CHARACTERS] for kind in query.kinds)
         return query._replace(kinds=kinds, keys=tuple(key[: self.characters] for key in query.keys))
 
     def _cut(self, text: str) -> str:

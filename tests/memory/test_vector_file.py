@@ -82,8 +82,30 @@ def test_cells_come_back_too(tmp_path: Path) -> None:
     loaded = Vectors.load(tmp_path / "many")
     queries = [Query(vector=unit(seed, 8)) for seed in range(20)]
     assert [loaded.sense("", query) for query in queries] == [store.sense("", query) for query in queries]
+    for number in range(5000, 15000):  # new cells are found on the way
+        row = (centers[number % 20] + 0.3 * rng.standard_normal(8)).astype(np.float32)
+        for one in (store, loaded):
+            one.deposit("", Trace(f"t{number}", "ann", strength=1 + number % 7), row)
+    assert [loaded.sense("", query) for query in queries] == [store.sense("", query) for query in queries]
     exact = Vectors(capacity=3000, per_author=1.0)
     assert loaded.snapshot() != exact.snapshot()
+
+
+def test_what_has_faded_but_not_made_room_has_the_same_say_in_both(tmp_path: Path) -> None:
+    store = Vectors(half_life=1.0, capacity=9, per_author=1.0)
+    for author, weak, strong in (("c", 1, 2), ("b", 2, 2)):
+        for number in range(weak):
+            store.deposit("", Trace(f"weak {author}{number}", author, strength=0.02))
+        for number in range(strong):
+            store.deposit("", Trace(f"strong {author}{number}", author))
+    store.tick()
+    store.tick()
+    store.save(tmp_path / "a")
+    loaded = Vectors.load(tmp_path / "a")
+    for number in range(8):
+        for one in (store, loaded):
+            one.deposit("", Trace(f"new {number}", f"n{number}", strength=5.0))
+        assert loaded.snapshot() == store.snapshot()
 
 
 @pytest.fixture(scope="module")

@@ -279,3 +279,10 @@ def test_one_loud_author_crowds_nobody_out() -> None:
         shown = store.sense("", Query(vector=unit(number, 16), authors=(f"agent-{number % 6}",), limit=1))
         assert texts(shown) == [f"finding {number}"]
     assert store.delete("", Query(authors=("mallory",))) == 100
+
+
+def test_a_kind_takes_no_more_room_than_a_word() -> None:
+    store, kind = Vectors(), "kind " * 200_000
+    store.deposit("", Trace("x", "a", kind))
+    [found] = store.sense("", Query(kinds=(kind,)))
+    assert found.kind == kind[:40]
