@@ -121,7 +121,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[f"{path.parent.name}/{path.stem}" for path in EXAMPLES])
 def test_an_example_runs_as_it_stands(path: Path, work: Path) -> None:
-    shutil.copytree(path.parent, work / "example", ignore=shutil.ignore_patterns("runs"))
+    shutil.copytree(path.parent, work / "example", ignore=shutil.ignore_patterns("runs", ".swarmmind"))
     task = work / "example" / path.name
     loaded = load_task(task, env={}, allow_code=True)
     rounds = ["problem.rounds=10"] if "rounds" in str(loaded.task.problem) else []

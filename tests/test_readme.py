@@ -32,7 +32,7 @@ def commands(kind: str) -> list[str]:
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
     """A folder with the examples, in which one command finds what the one before it left."""
-    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("runs"))
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("runs", ".swarmmind"))
     return tmp_path
 
 
