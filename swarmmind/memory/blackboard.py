@@ -55,6 +55,8 @@ class Blackboard(Memory):
 
     def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:
         """The newest entries that answer the query's filters and fit, oldest first."""
+        kinds = tuple("answer" if kind == ANSWER else kind[:40] for kind in query.kinds)
+        query = query._replace(kinds=kinds, keys=tuple(key[:200] for key in query.keys))  # as they are kept
         left, shown = self.tokens, list[Trace]()
         limit = self.entries if query.limit is None else query.limit
         for left_at, entry in reversed(self._board):

@@ -89,7 +89,10 @@ class Pheromone(Memory):
         field = self._fields.get(self._name(scope))
         if field is None:
             return ()
-        found = (reading for reading in field.readings() if _wanted(reading, query))
+        kinds = tuple("answer" if kind == ANSWER else kind[:MAX_KIND_CHARACTERS] for kind in query.kinds)
+        keys = tuple(key[:MAX_KEY_CHARACTERS].strip() for key in query.keys)
+        asked = query._replace(kinds=kinds, keys=keys)  # as they are kept
+        found = (reading for reading in field.readings() if _wanted(reading, asked))
         if self.sample and rng is not None:
             found = drawn(found, rng)
         limit = self.limit if query.limit is None else min(query.limit, self.limit)

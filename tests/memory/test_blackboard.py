@@ -82,3 +82,11 @@ def test_a_value_out_of_range_is_named(name: str) -> None:
     arguments: dict[str, Any] = {name: -1}
     with pytest.raises(UserError, match=name):
         Blackboard(**arguments)
+
+
+@pytest.mark.parametrize("query", [Query(kinds=(ANSWER,)), Query(keys=("key " * 100,)), Query(kinds=("answer",))])
+def test_filters_are_in_the_words_that_things_were_left_in(query: Query) -> None:
+    memory = Blackboard()
+    memory.deposit("a", Trace("north", "a", ANSWER, "key " * 100))
+    memory.deposit("a", Trace("south", "b", "note", "another"))
+    assert [trace.author for trace in memory.sense("a", query)] == ["a"]

@@ -144,3 +144,11 @@ def test_one_field_for_all_or_one_for_each_scope() -> None:
 def test_a_value_out_of_range_is_named(parameters: dict[str, Any], named: str) -> None:
     with pytest.raises(UserError, match=named):
         Pheromone(**parameters)
+
+
+@pytest.mark.parametrize("query", [Query(kinds=(ANSWER,)), Query(keys=("key " * 100,)), Query(kinds=("answer",))])
+def test_filters_are_in_the_words_that_things_were_left_in(query: Query) -> None:
+    memory = Pheromone()
+    memory.deposit("a", Trace("north", "a", ANSWER, "key " * 100))
+    memory.deposit("a", Trace("south", "b", "note", "another"))
+    assert [trace.author for trace in memory.sense("a", query)] == ["a"]
