@@ -40,7 +40,8 @@ def debate(ctx: Context, society: Society, rounds: Annotated[int, Field(ge=1)] =
     try:
         for number in range(1, rounds + 1):
             if number > 1:
-                prompts = {a.id: _revision(agents, answers, at) for at, a in enumerate(agents)}
+                opinions = [quoted(a.id, r.text or "") if r.ok else "" for a, r in zip(agents, answers, strict=True)]
+                prompts = {a.id: _revision(opinions, at) for at, a in enumerate(agents)}
             shown = yield from recall(society, agents, [question.text] * len(agents))
             replies = yield [
                 _ask(society, a, prompts[a.id], shown[at], answers[at : at + 1]) for at, a in enumerate(agents)
@@ -80,8 +81,8 @@ def _latest(before: Sequence[Reply], results: Sequence[Any]) -> Sequence[Reply]:
     return [new if new.ok else old for new, old in zip(replies, before, strict=True)]
 
 
-def _revision(agents: Sequence[Agent], answers: Sequence[Reply], at: int) -> Message:
-    others = [quoted(agents[i].id, reply.text or "") for i, reply in enumerate(answers) if i != at and reply.ok]
+def _revision(opinions: Sequence[str], at: int) -> Message:
+    others = [opinion for i, opinion in enumerate(opinions) if i != at and opinion]
     if not others:
         return Message("user", _ALONE)
     return Message("user", "These are the answers of the others:\n\n" + "\n\n".join(others) + "\n\n" + _ADVICE)
