@@ -294,6 +294,11 @@ class Durable(Protocol):
         """The store's path, as the task says it."""
         ...
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it was given its items; a fork of one that was is loaded too, and is not loaded again."""
+        ...
+
     def load(self, items: Sequence[Item]) -> None:
         """Begin with these items."""
         ...

@@ -83,6 +83,8 @@ class LongTerm(Memory):
         shared: bool = False,
     ) -> None:
         try:
+            if not store.strip():
+                raise ValueError("must be a file in the task's folder")
             paths.inside(paths.Path("/"), store)
         except ValueError as error:
             raise UserError(f"the store {error}, got {store!r:.80}") from None
@@ -92,6 +94,7 @@ class LongTerm(Memory):
         self._half_life, self._shared = half_life, shared
         self._shelves: dict[tuple[str, str], Shelf] = {}
         self._changes: list[Change] = []
+        self._loaded = False
         self._clock = self._ticks = self._dimensions = 0
         self._left: dict[str, int] = {}
 
@@ -240,9 +243,15 @@ class LongTerm(Memory):
         """Itself."""
         return (self,)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it was given what its store held."""
+        return self._loaded
+
     def load(self, items: Sequence[Item]) -> None:
         """Begin with these; what is too much for the capacities is forgotten, here and in the store."""
         self._shelves, self._changes, self._left = {}, [], {}
+        self._loaded = True
         self._dimensions = next((len(item.vector) // 4 for item in items if item.vector), 0)
         self._clock = max((last_use(item) for item in items), default=0)
         for item in items:

@@ -100,6 +100,8 @@ class Seal(msgspec.Struct):
 class Stores:
     """Executes `Load` and `Persist` (`runtime.handler.Handler`); what goes wrong is a failure, in one line.
 
+    All programs of a run that load a store begin with the same: what it held when the first of them did.
+
     Args:
         folder: the task's; stores lie inside it.
         run: which run this is, the same when it is resumed; no two runs that share a store share it.
@@ -111,6 +113,7 @@ class Stores:
     def __init__(self, folder: Path, run: str, *, at_once: bool = False, embedder: str = "") -> None:
         self._folder, self._run, self._at_once, self._embedder = folder, run, at_once, embedder
         self._open: dict[Path, Store] = {}
+        self._first: dict[str, Loaded] = {}
         self._lock = threading.Lock()  # guards `_open` and its connections: worker threads share them
 
     def __call__(self, effect: Load | Persist, flight: Flight, /) -> Any:
@@ -119,7 +122,9 @@ class Stores:
         return work() if self._at_once else _in_a_thread(work)
 
     def replayed(self, effect: Any, flight: Flight, result: Any, /) -> None:
-        """Nothing: what the journal says was done is in the store."""
+        """Remember what the run began with; what the journal says was persisted is in the store."""
+        if isinstance(effect, Load) and result.failure is None:
+            self._first.setdefault(effect.store, result)
 
     def read(self, effect: Any, outcome: Outcome, /) -> Any:
         """The failure of a program that stood in for a store; there is none in the box."""
@@ -136,9 +141,12 @@ class Stores:
         kind = type(effect).result
         try:
             with self._lock:
+                if isinstance(effect, Load) and effect.store in self._first:
+                    return self._first[effect.store]
                 store = self._store(effect.store)
                 if isinstance(effect, Load):
-                    return Loaded(store.load(self._embedder))
+                    self._first[effect.store] = found = Loaded(store.load(self._embedder))
+                    return found
                 return Persisted(store.persist(f"{self._run}\0{key}", effect.changes, self._embedder))
         except Damaged as damaged:
             return kind(failure=Failure("exception", _advice(_line(str(damaged)), effect.store)))

@@ -12,7 +12,7 @@ from swarmmind.errors import Failed, SpecError, Stop
 from swarmmind.ports import Context
 from swarmmind.spec.task import DatasetProblem
 from swarmmind.topologies import Lesson, Question, Society
-from swarmmind.topologies.recall import with_stores
+from swarmmind.topologies.recall import opened, with_stores
 
 
 class Item(NamedTuple):
@@ -99,10 +99,15 @@ def many(
     items: Sequence[Item],
     score: Callable[[Any, Any], float] | None,
 ) -> Callable[[Context], Program]:
-    """The program of a data set: every problem on its own, all at once, each with a memory of its own."""
+    """The program of a data set: every problem on its own, all at once, each with a memory of its own.
+
+    All of them begin with the same: what is kept for later runs is loaded once.
+    """
 
     def program(ctx: Context) -> Program:
-        nested = [Nested(_for_item(topology, society, item), f"item-{at}") for at, item in enumerate(items)]
+        begun = society._replace(memory=society.memory.fork())
+        yield from opened(begun.memory)
+        nested = [Nested(_for_item(topology, begun, item), f"item-{at}") for at, item in enumerate(items)]
         try:
             outcomes = yield nested
         except Stop as stop:

@@ -94,12 +94,14 @@ def passed(memory: Memory, number: int) -> Steps[None]:
 
 
 def opened(memory: Memory) -> Steps[None]:
-    """Load the stores that a memory brings.
+    """Load the stores that a memory brings, unless they are loaded.
 
     Raises:
         Failed: one could not be read.
     """
     for durable in memory.stores():
+        if durable.loaded:
+            continue
         [found] = yield [Load(durable.store)]
         assert isinstance(found, Loaded)
         if found.failure is not None:

@@ -374,3 +374,20 @@ def test_worker_threads_share_one_store(tmp_path: Path) -> None:
     found = handle(tmp_path, Load("s"))
     assert isinstance(found, Loaded)
     assert len(found.items) == 20
+
+
+def test_whoever_loads_later_in_a_run_begins_with_what_the_run_began_with(tmp_path: Path) -> None:
+    first, second = items(2)
+    load = Load("s")
+    handle(tmp_path, Persist("s", (Put(first),)), run="earlier")
+    for resumed in (False, True):
+        stores = Stores(tmp_path, "r1", at_once=True)
+        call: Any = LooseCall(key="run/1")
+        if resumed:
+            stores.replayed(load, call, Loaded((first,)))
+        else:
+            assert stores(load, call) == Loaded((first,))
+        handle(tmp_path, Persist("s", (Put(second),)), run="another")
+        assert stores(load, call) == Loaded((first,))
+        stores.close()
+    assert handle(tmp_path, load) == Loaded((first, second))

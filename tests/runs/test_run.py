@@ -401,7 +401,7 @@ def test_what_a_topology_measures_is_in_the_result_but_not_what_one_item_of_many
     assert swarmmind.run_sync(many, env={}, allow_code=True).metrics == {}
 
 
-def test_a_data_set_of_which_every_problem_failed_is_a_failed_run(work: Path) -> None:
+def test_a_damaged_store_fails_a_run_of_many_problems_in_one_line(work: Path) -> None:
     write_sums(work)
     damaged = work / "damaged.sqlite"
     damaged.write_bytes(b"this is no store")
@@ -411,7 +411,7 @@ def test_a_data_set_of_which_every_problem_failed_is_a_failed_run(work: Path) ->
     )
     assert result.status == "failed"
     assert result.error is not None
-    assert "all 3 problems failed; the first: damaged.sqlite: the store is damaged" in result.error
+    assert "damaged.sqlite: the store is damaged" in result.error
     assert "\n" not in result.error
     assert damaged.read_bytes() == b"this is no store"
 
@@ -425,3 +425,42 @@ def test_a_store_of_another_embedder_is_refused(work: Path) -> None:
     assert other.error is not None
     assert "was made with the embedder" in other.error
     assert swarmmind.run_sync(path, env={}).status == "finished"
+
+
+FAILING = """
+from swarmmind.effects import Ask
+from swarmmind.errors import Failed
+
+def failing(ctx, society):
+    yield [Ask(society.agents[0], (society.question.prompt(),))]
+    if society.question.text != "What is 1 + 1?":
+        raise Failed("out of ideas")
+    return "The answer is 2."
+"""
+
+
+def test_a_data_set_of_which_every_problem_failed_is_a_failed_run(work: Path) -> None:
+    (work / "failing.py").write_text(FAILING)
+    swarm = {"agents": {"solver": 1}, "topology": "./failing.py:failing"}
+    task_file = write_task(work, swarm=swarm, problem={"dataset": "sums.jsonl"}, score="number")
+    write_sums(work)
+    some = swarmmind.run_sync(task_file, env={}, allow_code=True)
+    assert (some.status, some.score) == (
+        "finished",
+        1.0,
+    )  # over those that have an answer; the items tell of the others
+    write_sums(work, SUMS[1:])
+    none = swarmmind.run_sync(task_file, env={}, allow_code=True)
+    assert (none.status, none.error) == ("failed", "all 2 problems failed; the first: out of ideas")
+
+
+def test_what_a_run_keeps_for_later_is_loaded_once_and_all_problems_begin_with_it(work: Path) -> None:
+    write_sums(work)
+    swarm = {"agents": {"solver": 1}, "topology": "solo", "memory": "longterm"}
+    path = write_task(work, swarm=swarm, problem={"dataset": "sums.jsonl"}, score="number")
+    for held in (0, 3):
+        result = swarmmind.run_sync(path, env={})
+        loads = [row for row in content(result.path / "journal.sqlite") if row[2] == "Load"]
+        assert [len(json.loads(row[6]).get("items", [])) for row in loads] == [held]
+        persisted = [row for row in content(result.path / "journal.sqlite") if row[2] == "Persist"]
+        assert len(persisted) == 3 - held  # the same things again are nothing new

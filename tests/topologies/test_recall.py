@@ -45,7 +45,7 @@ class Notebook(Memory):
     def __init__(self) -> None:
         self.given: list[tuple[str, Trace, Vector | None]] = []
         self.asked: list[Query] = []
-        self.loaded: Sequence[Item] | None = None
+        self.items: Sequence[Item] | None = None
         self.fresh: list[Change] = []
         self.ticks = 0
 
@@ -54,7 +54,7 @@ class Notebook(Memory):
         return True
 
     def deposit(self, scope: str, trace: Trace, vector: Vector | None = None) -> None:
-        assert self.loaded is not None, "used before it was loaded"
+        assert self.items is not None, "used before it was loaded"
         self.given.append((scope, trace, vector))
         self.fresh.append(Put(Item(str(len(self.given)), text=trace.text)))
 
@@ -71,8 +71,12 @@ class Notebook(Memory):
     def stores(self) -> Sequence[Durable]:
         return (self,)
 
+    @property
+    def loaded(self) -> bool:
+        return self.items is not None
+
     def load(self, items: Sequence[Item]) -> None:
-        self.loaded = items
+        self.items = items
 
     def changes(self) -> tuple[Change, ...]:
         fresh, self.fresh = tuple(self.fresh), []
@@ -162,7 +166,7 @@ def test_a_store_is_loaded_first_and_changes_are_persisted_with_their_step(tmp_p
     notebook, world = Notebook(), World()
     debate(tmp_path, notebook, world)
     assert [type(effect).__name__ for effect in world.done] == ["Load", *["Embed", "Embed", "Persist"] * 2]
-    assert notebook.loaded == (Item("old"),)
+    assert notebook.items == (Item("old"),)
     assert [len(effect.changes) for effect in world.done if isinstance(effect, Persist)] == [4, 4]
     keys = [row[1] for row in content(tmp_path / "journal.sqlite") if row[0] == "result"]
     assert sum(key.endswith("/persist") for key in keys) == 2
@@ -174,7 +178,7 @@ def test_a_replay_executes_nothing_again_and_gives_the_same_memory(tmp_path: Pat
     replayed = debate(tmp_path, second, world)
     assert (replayed.outcome.ok, world.done, replayed.asked) == (True, [], [])
     assert [(s, t, v is None) for s, t, v in second.given] == [(s, t, v is None) for s, t, v in first.given]
-    assert second.loaded == first.loaded
+    assert second.items == first.items
 
 
 @pytest.mark.parametrize("broken", [Embed, Load, Persist])
