@@ -52,12 +52,12 @@ def cut(text: str, characters: int = MAX_QUOTED_CHARACTERS) -> str:
 def quoted(author: str, text: str, *facts: str) -> str:
     """A text as data: a head with its author and some facts, and every line of the (cut) text behind `> `."""
     head = ", ".join(filter(None, (_word(author) or "somebody", *map(_word, facts))))
-    lines = (_UNSEEN.sub("\ufffd", line) for line in _BREAKS.split(cut(text)))
+    lines = (line if line.isprintable() else _UNSEEN.sub("\ufffd", line) for line in _BREAKS.split(cut(text)))
     return "\n".join((f"[{head}]", *(f"> {line}" if line else ">" for line in lines)))
 
 
 def _word(text: str) -> str:
-    return _NO_NAME.sub(" ", _UNSEEN.sub("\ufffd", text)).strip()[:80]
+    return text[:80] if text.isalnum() else _NO_NAME.sub(" ", _UNSEEN.sub("\ufffd", text)).strip()[:80]
 
 
 def notes(traces: Iterable[Trace]) -> str:
