@@ -291,9 +291,15 @@ class AnyOf(msgspec.Struct, frozen=True):
     """Start these and wait until at least one of all pending effects of this program is done.
 
     Answered with a list of `Delivery`, in the order of arrival; empty only if nothing is pending.
+
+    Attributes:
+        effects: what to start.
+        places: where in the program each of `effects` stands, in place of the number of this yield: its key, and with
+            it its seed, then does not depend on who finished first. `None`: they stand at this yield.
     """
 
     effects: Sequence[Any] = ()
+    places: Sequence[str] | None = None
 
 
 class Now(msgspec.Struct, frozen=True):

@@ -61,6 +61,8 @@ def make_team(
         SpecError: a part is unknown or a parameter is wrong; with its place in the task.
     """
     topology, arguments = _topology(loaded, swarm, allow_code)
+    if not topology.memory and any(part.use != "none" for part in swarm.memory):
+        raise loaded.error((*swarm.path, "memory"), f"topology {swarm.topology.name!r} uses no memory; leave it out")
     return Team(
         populate(loaded.task, swarm, streams, prefix),
         _memory(loaded, swarm, allow_code),

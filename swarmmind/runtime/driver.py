@@ -175,7 +175,7 @@ class Driver:
     def _resume(self, frame: Frame, results: Any, stop: str | None = None) -> None:
         """Let a program go on to its next yield; `stop` is the limit that refused some of the results."""
         generator = frame.generator
-        frame.stops += stop is not None
+        frame.stops += stop is not None and (not frame.stops or frame.asks > 0)
         try:
             if stop is None:
                 awaiting = generator.send(results)

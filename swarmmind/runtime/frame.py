@@ -43,12 +43,13 @@ class Frame:
         path: its key.
         purse: who pays for its effects.
         step: the number of its current yield, from 1.
+        asks: how many effects its current yield started.
         flights: its effects that are not over, by key.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
         refused: what its own purse, or one further up, refused, by key.
         doomed: what it comes to at its next advance, whatever its program would say; `None` if it goes on.
-        stops: how often it was told to stop.
+        stops: how often it was told to stop; of the times it only waited for what was under way, the first one counts.
         timers: what it has set on the clock, by what it is for.
     """
 
@@ -56,6 +57,7 @@ class Frame:
         "__weakref__",
         "_keys",
         "arrived",
+        "asks",
         "awaiting",
         "doomed",
         "due",
@@ -77,7 +79,7 @@ class Frame:
 
     def __init__(self, path: str, generator: Program, purse: Purse, over: Callable[[Outcome], None]) -> None:
         self.path, self.generator, self.purse, self.over = path, generator, purse, over
-        self.step = self.stops = self.missing = 0
+        self.step = self.asks = self.stops = self.missing = 0
         self.awaiting: Any = ()
         self.results: list[Any] = []
         self._keys: list[str] = []
@@ -107,7 +109,8 @@ class Frame:
         self.due = False
         self.missing = 0 if isinstance(awaiting, (AnyOf, Now)) else len(effects)
         self.results = [_ABSENT] * self.missing
-        keyed = self._keyed(effects)
+        self.asks = len(effects)
+        keyed = self._keyed(effects, getattr(awaiting, "places", None))
         self._keys = [key for key, _ in keyed] if isinstance(awaiting, Quorum) else []
         return keyed
 
@@ -124,7 +127,10 @@ class Frame:
                 if key not in asked and key not in self.flights and key not in self.arrived:
                     raise Diverged(f"{self.path}/{self.step} was answered with {key}, which it does not ask for now")
 
-    def _keyed(self, effects: Sequence[Any]) -> list[tuple[str, Any]]:
+    def _keyed(self, effects: Sequence[Any], places: Sequence[str] | None) -> list[tuple[str, Any]]:
+        if places is not None:
+            pairs = zip(effects, places, strict=True)
+            return [(f"{self.path}/{place}/{effect.label()}", effect) for effect, place in pairs]
         head = f"{self.path}/{self.step}/"
         keyed: list[tuple[str, Any]] = []
         seen: dict[str, int] = {}

@@ -12,7 +12,7 @@ from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, passed, recall, remember
-from swarmmind.topologies.society import Society
+from swarmmind.topologies.society import Society, Topology
 from swarmmind.topologies.vote import elected, tally
 from swarmmind.traces import ANSWER, PROMPT, Trace
 
@@ -86,3 +86,6 @@ def _revision(opinions: Sequence[str], at: int) -> Message:
     if not others:
         return Message("user", _ALONE)
     return Message("user", "These are the answers of the others:\n\n" + "\n\n".join(others) + "\n\n" + _ADVICE)
+
+
+TOPOLOGY = Topology(debate, debate_calls)

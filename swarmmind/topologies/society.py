@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from swarmmind.agents.answers import ASK_FOR_ANSWER, Reader, final_text
-from swarmmind.effects import TEXT, Agent, Choice, Message, Output, Reply
+from swarmmind.effects import TEXT, Agent, Choice, Message, Output, Program, Reply
 from swarmmind.errors import Failed
 from swarmmind.ports import Environment, Memory
 
@@ -103,6 +103,28 @@ class Society(NamedTuple):
     lessons: Sequence[Lesson] = ()
     judge: Callable[[Any, Any], float] | None = None
 
+    def members(self, role: str) -> list[Agent]:
+        """Those who have this role, in order; empty if nobody does."""
+        return [agent for agent in self.agents if agent.role == role]
+
     def system(self, agent: Agent) -> tuple[Message, ...]:
         """The agent's instructions as the head of a prompt; equal roles share it byte for byte."""
         return (Message("system", agent.instructions),) if agent.instructions else ()
+
+
+class Topology(NamedTuple):
+    """A coordination with its price.
+
+    Attributes:
+        program: `(ctx, society, **parameters)` to the generator.
+        calls: `(society, **parameters)` to the number of calls of a run without failures; `None` if nobody knows. May
+            raise `UserError` for a society that the program cannot work with: it is called before anything runs.
+        whole: whether it takes a data set whole (`society.lessons`) and returns an output per problem, rather than
+            being run once per problem.
+        memory: whether its agents use the swarm's memory; where they do not, a task that names one is refused.
+    """
+
+    program: Callable[..., Program]
+    calls: Callable[..., int] | None = None
+    whole: bool = False
+    memory: bool = True

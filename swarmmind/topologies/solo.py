@@ -9,7 +9,7 @@ from swarmmind.effects import Ask, Program
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, recall, remember
-from swarmmind.topologies.society import Society
+from swarmmind.topologies.society import Society, Topology
 
 
 def solo(ctx: Context, society: Society) -> Program:
@@ -27,3 +27,6 @@ def solo(ctx: Context, society: Society) -> Program:
 def solo_calls(society: Society) -> int:
     """Calls of a run in which every answer is readable at once."""
     return 1
+
+
+TOPOLOGY = Topology(solo, solo_calls)

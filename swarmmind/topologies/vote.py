@@ -15,7 +15,7 @@ from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, recall, remember
-from swarmmind.topologies.society import Society
+from swarmmind.topologies.society import Society, Topology
 
 
 def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5) -> Program:
@@ -74,3 +74,6 @@ def elected(answers: Sequence[Hashable | None], replies: Sequence[Reply]) -> str
 def tally(answers: Iterable[Hashable | None]) -> dict[str, int]:
     """How many replies gave each answer."""
     return Counter(str(answer) for answer in answers if answer is not None)
+
+
+TOPOLOGY = Topology(vote, vote_calls)

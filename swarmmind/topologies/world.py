@@ -7,7 +7,7 @@ from swarmmind.effects import Agent, Ask, Program, Record
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context, Environment, Turn
 from swarmmind.topologies.recall import exchange, passed, recall, remember
-from swarmmind.topologies.society import Society
+from swarmmind.topologies.society import Society, Topology
 from swarmmind.traces import Trace
 
 
@@ -65,3 +65,6 @@ def _checked(society: Society) -> Environment:
 def _ask(society: Society, agent: Agent, turn: Turn, shown: tuple[Trace, ...]) -> Ask:
     messages = (*society.system(agent), *turn.messages[:-1], *remembered(shown, turn.messages[-1]))
     return Ask(agent, messages, turn.output, observation=turn.observation)
+
+
+TOPOLOGY = Topology(world, world_calls)

@@ -5,5 +5,8 @@ often, by whom and for what is this project's reading, in the docstring of each 
 """
 
 from swarmmind.topologies.omne.program import omne
+from swarmmind.topologies.society import Topology
 
-__all__ = ["omne"]
+__all__ = ["TOPOLOGY", "omne"]
+
+TOPOLOGY = Topology(omne, whole=True)

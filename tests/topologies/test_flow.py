@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmmind.effects import Limits, Program, Reply
+from swarmmind.errors import Stop
+from swarmmind.models.local import ScriptedFunction
+from swarmmind.ports import Call, Context, Request
+from swarmmind.runtime.journal import content
+from swarmmind.topologies.flow import Part, Signal, flow
+from tests.runtime.stage import ask, play
+
+
+class Late:
+    """Echoes, after a latency by agent."""
+
+    stateful = False
+
+    def __init__(self, seconds: Mapping[str, float]) -> None:
+        self._seconds = seconds
+
+    def answer(self, request: Request, call: Call) -> Any:
+        def say(request: Request, rng: Any) -> str:
+            return f"{request.messages[-1].content}{rng.randrange(10)}"
+
+        return ScriptedFunction(say, self._seconds.get(request.agent.id, 1.0)).answer(request, call)
+
+    async def close(self) -> None: ...
+
+
+def diamond(done: list[str]) -> dict[str, Part]:
+    """a before b and c, both before d; each adds to what it was given."""
+    signals = {name: Signal() for name in "abcd"}
+
+    def part(name: str, *before: str) -> Part:
+        given = ""
+        for other in before:
+            given += yield signals[other]
+        [reply] = yield [ask(name, given + name)]
+        signals[name].set(reply.value)
+        done.append(name)
+        return reply.value
+
+    return {name: part(name, *before) for name, before in {"d": "bc", "b": "a", "c": "a", "a": ""}.items()}
+
+
+def program(ctx: Context) -> Program:
+    done: list[str] = []
+    try:
+        values = yield from flow(diamond(done))
+    except Stop:
+        return done
+    return values["d"]
+
+
+def rows(path: Path) -> list[Any]:
+    return sorted(row[1:] for row in content(path) if row[0] == "result")
+
+
+def test_each_part_goes_on_when_its_own_inputs_are_there(tmp_path: Path) -> None:
+    seen = play(program, tmp_path / "j.sqlite", model=Late({"b": 5.0, "c": 2.0}))
+    assert seen.seconds == 7  # a 1, b 5, d 1: c waits for nobody and nobody for it
+
+
+@pytest.mark.parametrize("slow", ["b", "c"])
+def test_keys_seeds_and_replies_do_not_depend_on_who_was_first(tmp_path: Path, slow: str) -> None:
+    one = play(program, tmp_path / "one.sqlite", model=Late({}))
+    other = play(program, tmp_path / "other.sqlite", model=Late({slow: 9.0}))
+    assert one.outcome == other.outcome
+    assert [row[:2] for row in rows(tmp_path / "one.sqlite")] == [row[:2] for row in rows(tmp_path / "other.sqlite")]
+
+
+def test_it_replays(tmp_path: Path) -> None:
+    first = play(program, tmp_path / "j.sqlite", model=Late({"b": 5.0}))
+    again = play(program, tmp_path / "j.sqlite", model=Late({"b": 5.0}))
+    assert again.outcome == first.outcome
+    assert again.asked == []
+
+
+@pytest.mark.parametrize("calls", [1, 2, 3])
+def test_a_spent_budget_keeps_what_arrived(tmp_path: Path, calls: int) -> None:
+    seen = play(program, tmp_path / "j.sqlite", model=Late({}), limits=Limits(calls=calls))
+    assert seen.outcome.stopped == "calls"
+    assert sorted(seen.outcome.value) == sorted("abc"[:calls])
+    resumed = play(program, tmp_path / "j.sqlite", model=Late({}))
+    assert len(resumed.asked) == 4 - calls
+    assert resumed.outcome == play(program, tmp_path / "whole.sqlite", model=Late({})).outcome
+
+
+def test_many_parts_that_are_refused_one_by_one_still_end_it_with_what_arrived(tmp_path: Path) -> None:
+    def wide(ctx: Context) -> Program:
+        done: list[str] = []
+
+        def part(name: str) -> Part:
+            for _ in range(2):
+                [reply] = yield [ask(name)]
+                assert isinstance(reply, Reply)
+            done.append(name)
+
+        try:
+            yield from flow({f"p{at}": part(f"a{at}") for at in range(40)})
+        except Stop:
+            return len(done)
+
+    late = {f"a{at}": 1.0 + at for at in range(40)}
+    seen = play(wide, tmp_path / "j.sqlite", model=Late(late), limits=Limits(calls=50))
+    assert (seen.outcome.value, seen.outcome.stopped) == (10, "calls")
+    total = seen.meter.total()
+    assert total.planned == total.finished + total.failed + total.cancelled
+
+
+def test_waiting_for_nobody_is_a_bug(tmp_path: Path) -> None:
+    def stuck(ctx: Context) -> Program:
+        def part() -> Part:
+            yield Signal()
+
+        yield from flow({"p": part()})
+
+    with pytest.raises(RuntimeError, match="1 parts of a flow wait"):
+        play(stuck, tmp_path / "j.sqlite")
+
+
+def test_one_effect_may_be_asked_twice(tmp_path: Path) -> None:
+    def twice(ctx: Context) -> Program:
+        def part() -> Part:
+            same = ask("a")
+            replies = yield [same, same]
+            return [reply.ok for reply in replies]
+
+        return (yield from flow({"p": part(), "q": part()}))
+
+    seen = play(twice, tmp_path / "j.sqlite")
+    assert seen.outcome.value == {"p": [True, True], "q": [True, True]}
+    assert len({row[0] for row in rows(tmp_path / "j.sqlite")}) == 4
