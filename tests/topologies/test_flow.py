@@ -33,7 +33,7 @@ class Late:
 
 
 def diamond(done: list[str]) -> dict[str, Part]:
-    """a before b and c, both before d; each adds to what it was given."""
+    """A before b and c, both before d; each adds to what it was given."""
     signals = {name: Signal() for name in "abcd"}
 
     def part(name: str, *before: str) -> Part:
