@@ -36,10 +36,16 @@ class Text(msgspec.Struct, frozen=True, tag="text"):
     """Any text; the reply's `value` is the text itself."""
 
 
-class Choice(msgspec.Struct, frozen=True, tag="choice"):
-    """One of `options` (at least two, distinct); the reply's `value` is the option, verbatim."""
+class Choice(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):
+    """One of `options` (at least two, distinct); the reply's `value` is the option, verbatim.
+
+    Attributes:
+        options: what may be answered.
+        logprobs: whether the reply should say how probable each option was (see `Reply.probabilities`).
+    """
 
     options: tuple[str, ...]
+    logprobs: bool = False
 
 
 class Json(msgspec.Struct, frozen=True, tag="json"):
@@ -153,6 +159,8 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
         failure: why there is no value; `None` on success.
         usage: what it cost, over all attempts.
         finish: the server's finish reason, e.g. `stop` or `length`.
+        probabilities: how probable each option of a `Choice` was that asked for it: by option, in its order, with the
+            sum 1; `None` if nobody asked, or the server did not say.
 
     It holds no timings: a program that could read them would not replay. The journal keeps them beside it.
     """
@@ -162,6 +170,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     failure: Failure | None = None
     usage: Usage = Usage()
     finish: str | None = None
+    probabilities: dict[str, float] | None = None
 
     @property
     def ok(self) -> bool:

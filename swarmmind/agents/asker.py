@@ -106,7 +106,7 @@ class Asker:
             except Unreadable as unreadable:
                 problem = str(unreadable)
             else:
-                return Reply(text=reply.text, value=value, usage=spent, finish=reply.finish)
+                return msgspec.structs.replace(reply, value=value, usage=spent)
         return Reply(text=reply.text, failure=Failure("unparsed", problem), usage=spent, finish=reply.finish)
 
 
