@@ -8,6 +8,7 @@ import sys
 import webbrowser
 from enum import StrEnum
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 import anyio
@@ -27,7 +28,7 @@ from swarmmind.runs.price import Estimate, estimate
 from swarmmind.spec import library, load_task, task_schema
 from swarmmind.spec.cards import read_card
 from swarmmind.spec.library import PartKind
-from swarmmind.spec.source import read_text, read_yaml
+from swarmmind.spec.parts import read_part
 
 STARTER = """\
 # yaml-language-server: $schema=swarmmind.schema.json     (write it with: swarmmind schema > swarmmind.schema.json)
@@ -42,6 +43,8 @@ score: {use: number, target: "115"}
 budget: {calls: 100, minutes: 10}
 seed: 7
 """
+
+_MARGIN = "      "  # of a drawing: with it, the widest one has 78 columns
 
 
 def check(
@@ -139,9 +142,14 @@ def list_parts(
     runs: Runs = Path(api.RUNS),
     as_json: Json = False,
 ) -> int:
-    """List what a task file can name, and the runs that are there."""
+    """List what a task file can name, and the runs that are there; of topologies alone also who hears whom, drawn.
+
+    With --json, each kind is a mapping of names to descriptions; `list topologies` adds `drawings`, by name.
+    """
     data = {each.value: _entries(each, runs) for each in ([kind] if kind else list(Kind))}
+    drawings = _drawings() if kind is Kind.topologies else {}
     if as_json:
+        data |= {"drawings": drawings} if kind is Kind.topologies else {}
         sys.stdout.write(json.dumps(data) + "\n")
         return 0
     for title, entries in data.items():
@@ -150,6 +158,8 @@ def list_parts(
         width = max((len(name) for name in entries), default=0)
         for name, text in entries.items():
             sys.stdout.write(visible(f"  {name:<{width}}  {text}".rstrip()) + "\n")
+            if drawings.get(name):
+                sys.stdout.write(f"\n{indent(visible(drawings[name]), _MARGIN)}\n\n")
     return 0
 
 
@@ -167,9 +177,11 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
 
 
 def _description(path: Path) -> str:
-    if path.suffix == ".md":
-        return read_card(path).description
-    return str(read_yaml(read_text(path), str(path)).data.get("description", ""))
+    return read_card(path).description if path.suffix == ".md" else read_part(path).description
+
+
+def _drawings() -> dict[str, str]:
+    return {name: read_part(path).drawing for name, path in library.names("topologies", Path.cwd()).items()}
 
 
 def _status(folder: Path) -> str:

@@ -5,7 +5,8 @@
     rounds: 3
 
 `use` is a short name that the floor above knows, `package.module:Name`, or `./file.py:Name` in the task's folder. The
-last two are somebody's Python: they are never imported unless the user allowed it.
+last two are somebody's Python: they are never imported unless the user allowed it. A `drawing`, for people, is text of
+at most 12 lines of 72 columns.
 """
 
 from __future__ import annotations
@@ -14,24 +15,43 @@ import importlib
 import importlib.util
 import re
 import sys
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from swarmmind.errors import SpecError, near
 from swarmmind.spec import library, paths
 from swarmmind.spec.complaints import validated
 from swarmmind.spec.library import PartKind
-from swarmmind.spec.source import Place, printable, read_text, read_yaml, show, show_key
+from swarmmind.spec.source import Place, Source, printable, read_text, read_yaml, show, show_key
 from swarmmind.spec.task import PartUse
 from swarmmind.spec.values import Open
 
 _DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
 _FORMS = "a part's name, ./file.py:Name in the task's folder, or package.module:Name"
 _FILE = re.compile(r"\./(.+\.py):([A-Za-z_]\w*)", re.DOTALL)
+_DRAWING_LINES, _DRAWING_COLUMNS = 12, 72
+
+
+def _drawing(text: str) -> str:
+    """A drawing as it is printed: tabs are blanks, and nothing is left over at its end."""
+    lines = text.expandtabs().rstrip().split("\n")
+    if len(lines) > _DRAWING_LINES:
+        raise ValueError(f"must have at most {_DRAWING_LINES} lines, got {len(lines)}")
+    for at, line in enumerate(lines, 1):
+        if columns(line) > _DRAWING_COLUMNS:
+            raise ValueError(f"must be at most {_DRAWING_COLUMNS} columns wide, got {columns(line)} in its line {at}")
+    return "\n".join(lines)
+
+
+def columns(line: str) -> int:
+    """How wide a terminal shows a line: East Asian wide characters take two columns, marks that combine none."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in line)
+    return len(line) + wide - sum(unicodedata.category(char) in ("Mn", "Me") for char in line)
 
 
 class PartFile(Open):
@@ -39,6 +59,7 @@ class PartFile(Open):
 
     description: str = Field(min_length=1, description="What the part does, in one sentence.")
     use: str = Field(min_length=1, description="A short name, package.module:Name, or ./file.py:Name.")
+    drawing: Annotated[str, AfterValidator(_drawing)] = Field(default="", description="Who hears whom, as a drawing.")
 
 
 class Part(NamedTuple):
@@ -112,14 +133,27 @@ def load_part(
         where = Place()
     else:
         path = library.find(kind, wanted.use, folder, box=box)
-        source = read_yaml(read_text(path), printable(path))
-        file = validated(source, PartFile, "a part has at least description and use")
+        source, file = _read(path)
         places = {name: source.place((name,)) for name in file.parameters}
         part = Part(wanted.use, file.use, {**file.parameters, **wanted.parameters}, path, places)
         where = source.place(("use",))
     if part.is_code:
         _require_code(part.use, folder, allow_code, where)
     return part
+
+
+def read_part(path: Path) -> PartFile:
+    """A part's file, for whoever only wants to know what it says of itself.
+
+    Raises:
+        SpecError: the file is wrong.
+    """
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[Source, PartFile]:
+    source = read_yaml(read_text(path), printable(path))
+    return source, validated(source, PartFile, "a part has at least description and use")
 
 
 def _require_code(use: str, folder: Path | None, allow_code: bool, where: Place) -> None:
