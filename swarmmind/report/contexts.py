@@ -6,7 +6,7 @@ every exchange they were sent in, in characters; tokens are an estimate from the
 
 A message is noted when it enters an agent's context and counted when it leaves it, so that a growing history costs what
 is new in it; it is read once, however often it was sent. Memory is some thousand messages' counts, a count for every
-name that is quoted, and the rows that are shown.
+name that is quoted, the rows that are shown, and whatever `Listener` keeps of who heard whom.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from swarmmind.report.read import Source, digests
 from swarmmind.report.tally import Member
 
 SHOWN_AGENTS = 24
-_CACHED_MESSAGES = 4096
-_STRANGERS, _NAMES_A_MESSAGE, _NAME_CHARACTERS = 4096, 64, 80
+_CACHED_MESSAGES, _CACHED_NAMES = 4096, 200_000
+_STRANGERS, _STRANGERS_A_MESSAGE, _NAME_CHARACTERS = 4096, 64, 80
 _QUOTES = "]\n>"
 _REST = 0  # the number of all names that have none of their own
 _KINDS = {"system": 0, "user": 1, "assistant": 2}
@@ -38,12 +38,30 @@ class Watcher(Protocol):
         ...
 
 
+class Listener(Protocol):
+    """Is told, reader after reader, whose words an agent was sent."""
+
+    def heard(self, reader: int, words: Mapping[int, tuple[int, int]]) -> None:
+        """The reader's place and, by the places of those that it heard, characters and prompts with words of theirs."""
+        ...
+
+
 class Part(NamedTuple):
     """What a message is made of: its kind, the characters of that kind, and others' by the numbers of their names."""
 
     kind: int
     characters: int
     quoted: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What a reader was sent of a name: characters, prompts; how many messages hold words of it now, since when."""
+
+    characters: int = 0
+    prompts: int = 0
+    messages: int = 0
+    since: int = 0
 
 
 @dataclass
@@ -116,23 +134,24 @@ class Contexts:
         rest: all other readers, summed.
     """
 
-    def __init__(self, source: Source, members: Mapping[str, Member]) -> None:
+    def __init__(self, source: Source, members: Mapping[str, Member], listener: Listener | None = None) -> None:
         self.total = Share("all", agents=0)
         self.roles: dict[str, Share] = {}
         self.readers: list[Share] = []
         self.rest = Share("all others", agents=0)
-        self._source, self._members = source, list(members.values())
+        self._source, self._members, self._listener = source, list(members.values()), listener
         self._names: list[str] = ["(other names)"]
         self._numbers: dict[str, int] = {}
         for member in self._members:
-            self._numbers.setdefault(_as_quoted(member.id), len(self._names))
+            self._numbers.setdefault(as_quoted(member.id), len(self._names))
             self._names.append(member.id)
         self._known = len(self._names)
         self._cache: dict[bytes, Part] = {}
+        self._cached_names = 0
         self._reader = -1
-        self._stack: list[tuple[bytes, int]] = []
-        self._times: dict[bytes, int] = {}
-        self._sums, self._row, self._exchanges = [0, 0, 0], Counter[int](), 0
+        self._stack: list[tuple[Part, int]] = []
+        self._sums, self._exchanges = [0, 0, 0], 0
+        self._row: dict[int, _Heard] = {}
         self._heap: list[tuple[int, int, Share]] = []
 
     def see(self, place: int, joined: bytes, kept: int) -> None:
@@ -144,7 +163,13 @@ class Contexts:
             self._drop(kept)
         now = self._exchanges
         for digest in digests(joined, kept):
-            self._stack.append((digest, now))
+            part = self._cache.get(digest) or self._read(digest)
+            self._stack.append((part, now))
+            for number, _ in part.quoted:
+                heard = self._row.get(number) or self._row.setdefault(number, _Heard())
+                if not heard.messages:
+                    heard.since = now
+                heard.messages += 1
         self._exchanges = now + 1
 
     def close(self) -> None:
@@ -177,9 +202,11 @@ class Contexts:
         part = Part(kind, len(content))
         if kind == _TASK and _QUOTES in content:
             part = self._with_quotes(content)
-        if len(self._cache) >= _CACHED_MESSAGES:
+        if len(self._cache) >= _CACHED_MESSAGES or self._cached_names >= _CACHED_NAMES:
             self._cache.clear()
+            self._cached_names = 0
         self._cache[digest] = part
+        self._cached_names += len(part.quoted)
         return part
 
     def _with_quotes(self, content: str) -> Part:
@@ -189,9 +216,11 @@ class Contexts:
             number = self._numbers.get(name) or self._number(name)
             found[number] = found.get(number, 0) + characters
             words += characters
-        if len(found) > _NAMES_A_MESSAGE:
-            found = dict(Counter(found).most_common(_NAMES_A_MESSAGE))
-            found[_REST] = found.get(_REST, 0) + words - sum(found.values())
+        strangers = Counter({number: size for number, size in found.items() if number >= self._known})
+        if len(strangers) > _STRANGERS_A_MESSAGE:
+            for number, size in strangers.most_common()[_STRANGERS_A_MESSAGE:]:
+                found[_REST] = found.get(_REST, 0) + size
+                del found[number]
         return Part(_TASK, len(content) - words, tuple(found.items()))
 
     def _number(self, name: str) -> int:
@@ -205,38 +234,36 @@ class Contexts:
 
     def _drop(self, kept: int) -> None:
         """Messages beyond the first `kept` leave the context: they count for every exchange that they were in."""
-        stack, times, now = self._stack, self._times, self._exchanges
-        for digest, since in stack[kept:]:
-            times[digest] = times.get(digest, 0) + now - since
-        del stack[kept:]
-        if len(times) > _CACHED_MESSAGES:
-            self._settle()
-
-    def _settle(self) -> None:
-        sums, row = self._sums, self._row
-        for digest, times in self._times.items():
-            kind, characters, others = self._cache.get(digest) or self._read(digest)
-            sums[kind] += characters * times
+        sums, row, now = self._sums, self._row, self._exchanges
+        for (kind, characters, others), since in self._stack[kept:]:
+            sums[kind] += characters * (now - since)
             for number, size in others:
-                row[number] += size * times
-        self._times.clear()
+                heard = row[number]
+                heard.characters += size * (now - since)
+                heard.messages -= 1
+                if not heard.messages:
+                    heard.prompts += now - heard.since
+        del self._stack[kept:]
 
     def _finish(self) -> None:
         self._drop(0)
-        self._settle()
         if self._reader < 0:
             return
-        member = self._members[self._reader]
-        self._sums[_OWN] += self._row.pop(self._numbers[_as_quoted(member.id)], 0)
+        member, row = self._members[self._reader], self._row
+        own = row.pop(self._numbers[as_quoted(member.id)], None)
+        self._sums[_OWN] += own.characters if own else 0
         others, by_role = Counter[str](), Counter[str]()
-        for number, characters in self._row.items():
-            others[self._names[number]] += characters
-            by_role[self._members[number - 1].role if 0 < number < self._known else ""] += characters
+        for number, heard in row.items():
+            others[self._names[number]] += heard.characters
+            by_role[self._members[number - 1].role if 0 < number < self._known else ""] += heard.characters
         share = Share(member.id, member.role, 1, self._exchanges, self._sums, others)
         self.total.add(share, others)
         self.roles.setdefault(member.role, Share(member.role, member.role, 0)).add(share, by_role)
         self._rank(share)
-        self._sums, self._row, self._exchanges = [0, 0, 0], Counter[int](), 0
+        if self._listener is not None:
+            known = ((number - 1, heard) for number, heard in row.items() if 0 < number < self._known)
+            self._listener.heard(self._reader, {place: (heard.characters, heard.prompts) for place, heard in known})
+        self._sums, self._row, self._exchanges = [0, 0, 0], {}, 0
 
     def _rank(self, share: Share) -> None:
         """Keep the row of a reader if it is one of those with most words of others; of equals the first."""
@@ -248,9 +275,11 @@ class Contexts:
             self.rest.add(left[2], left[2].others)
 
 
-def read(source: Source, members: Mapping[str, Member], *watchers: Watcher) -> Contexts:
-    """Go through every request of a run, agent by agent; others who want to see them may watch."""
-    contexts = Contexts(source, members)
+def read(
+    source: Source, members: Mapping[str, Member], *watchers: Watcher, listener: Listener | None = None
+) -> Contexts:
+    """Go through every request of a run, agent by agent; others may watch them, and be told who heard whom."""
+    contexts = Contexts(source, members, listener)
     for place, member in enumerate(members.values()):
         for joined, kept in source.requests(member.ids):
             contexts.see(place, joined, kept)
@@ -271,6 +300,6 @@ def line(contexts: Contexts) -> str:
     return f"{told} ({most} most)"
 
 
-def _as_quoted(name: str) -> str:
+def as_quoted(name: str) -> str:
     """A name as quotations show it."""
     return next(iter(speakers(quoted(name, ""))))
