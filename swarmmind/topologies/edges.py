@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -60,6 +60,21 @@ def _softplus(x: float) -> float:
 def name(edge: Edge) -> str:
     """How a topology file names an edge: `a > b`."""
     return ARROW.join(edge)
+
+
+def reaching(edges: Iterable[Edge], final: str = FINAL) -> dict[str, list[str]]:
+    """The nodes from which a path leads to the final one, which is among them, each with those that it reads."""
+    before: dict[str, list[str]] = {}
+    for u, v in edges:
+        before.setdefault(v, []).append(u)
+    found: dict[str, list[str]] = {}
+    new = [final]
+    while new:
+        node = new.pop()
+        if node not in found:
+            found[node] = before.get(node, [])
+            new += found[node]
+    return found
 
 
 class Realization(msgspec.Struct, frozen=True):
