@@ -1,0 +1,145 @@
+"""Work that travels along the edges of a graph (MacNet, arXiv 2406.07155): drafted, criticized, revised and merged.
+
+Only the artifact travels. A prompt holds the task, what it is about, quoted, and at most one comment: what was said on
+earlier edges is in no prompt, so prompts do not grow with the depth of the graph. The task and the artifact come first,
+so that all who read an artifact share the head of their prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from swarmmind.agents.answers import ASK_FOR_ANSWER
+from swarmmind.agents.prompts import quoted
+from swarmmind.effects import TEXT, Agent, Ask, Message, Output, Reply, Sampling
+from swarmmind.topologies.artifacts_score import Prune, survivors
+from swarmmind.topologies.recall import Steps
+from swarmmind.topologies.society import Society
+
+FINISHED = "FINISHED"
+"""What a critic says that would change nothing."""
+
+_NO_MORE = "Answer with the whole of it, without the `> ` before quoted lines, and with nothing else."
+_TOLD = {
+    "draft": f"Write a first version of this work. {_NO_MORE}",
+    "criticize": "Quoted above is somebody's work on this task. Name the one most important change that would make it "
+    f"better, in at most two sentences. If nothing needs to change, answer with the one word {FINISHED}.",
+    "revise": "Quoted above are somebody's work on this task, and a comment on it. Make the change that the comment "
+    f"asks for and no other; if it says {FINISHED}, leave the work as it is. {_NO_MORE}",
+    "merge": "Quoted above are versions of the work on this task. Make one version of them that keeps the strengths of "
+    f"each. {_NO_MORE}",
+}
+_ANSWERED = Reply()
+
+
+class Artifact(NamedTuple):
+    """A piece of work, never empty, and the agent whose words it is."""
+
+    text: str
+    author: str
+
+
+class Seat(NamedTuple):
+    """A node at work: who plays it, how many edges the longest way to it has, and how its agent samples there."""
+
+    agent: Agent
+    depth: int
+    sampling: Sampling | None = None
+
+
+class Desk:
+    """Where the artifacts of one run are worked on, and its failures are judged.
+
+    Args:
+        society: whose question and policy hold.
+        unit: how many candidates one merge takes.
+        prune: whether the worse half of many candidates is dropped, and by which score.
+        skip_finished: whether an artifact that a critic would not change goes on without its actor being asked.
+
+    Attributes:
+        furthest: the artifact that came furthest: the deepest in the graph, and there the one merged most often.
+        replies: one for every ask that was answered or failed; only failures are whole.
+    """
+
+    def __init__(self, society: Society, unit: int, prune: Prune, skip_finished: bool) -> None:
+        self._society, self._unit, self._skips = society, unit, skip_finished
+        self._prune: Prune = prune
+        self.furthest: Artifact | None = None
+        self.replies: list[Reply] = []
+        self._reached = (-1, 0)
+
+    def draft(self, seat: Seat) -> Steps[Artifact | None]:
+        """A first version, or `None` if it failed."""
+        [reply] = yield [self._ask(seat, "draft", [])]
+        return self._written(seat, reply)
+
+    def revised(self, seat: Seat, given: Artifact | None) -> Steps[Artifact | None]:
+        """What an edge makes of its predecessor's artifact: criticized, then revised, both under this seat's profile.
+
+        If its critic or actor fails, it is the artifact as it was; if there is none, it is a draft.
+        """
+        if given is None:
+            return (yield from self.draft(seat))
+        work = quoted(given.author, given.text, "artifact")
+        [said] = yield [self._ask(seat, "criticize", [work], TEXT, artifact=given.text)]
+        comment = self._heard(said)
+        if comment is None or (self._skips and is_finished(comment)):
+            return self._kept(seat, given)
+        shown = [work, quoted(seat.agent.id, comment, "comment")]
+        [reply] = yield [self._ask(seat, "revise", shown, artifact=given.text, comment=comment)]
+        return self._written(seat, reply) or self._kept(seat, given)
+
+    def merged(self, seat: Seat, candidates: Sequence[Artifact]) -> Steps[Artifact | None]:
+        """One artifact of several, by a tree of merges; those of one level are asked for at once.
+
+        A merge that fails comes to the first candidate of its group.
+        """
+        level = 0
+        left = [candidates[at] for at in survivors([one.text for one in candidates], self._prune)]
+        while len(left) > 1:
+            level += 1
+            groups = [left[at : at + self._unit] for at in range(0, len(left), self._unit)]
+            replies = iter((yield [self._merge(seat, group) for group in groups if len(group) > 1]))
+            left = [(len(group) > 1 and self._written(seat, next(replies), level)) or group[0] for group in groups]
+        return left[0] if left else None
+
+    def _merge(self, seat: Seat, group: Sequence[Artifact]) -> Ask:
+        shown = [quoted(one.author, one.text, f"candidate {at}") for at, one in enumerate(group, 1)]
+        return self._ask(seat, "merge", shown, artifacts=[one.text for one in group])
+
+    def _ask(self, seat: Seat, do: str, shown: list[str], output: Output | None = None, **seen: Any) -> Ask:
+        question = self._society.question
+        wanted = question.output if output is None else output
+        ending = f"\n\n{ASK_FOR_ANSWER}" if output is None and wanted == TEXT else ""
+        prompt = Message("user", "\n\n".join([question.text, *shown, _TOLD[do] + ending]))
+        observation = {"question": question.text, "do": do, **seen}
+        messages = (*self._society.system(seat.agent), prompt)
+        return Ask(seat.agent, messages, wanted, seat.sampling, observation=observation)
+
+    def _heard(self, reply: Reply) -> str | None:
+        """What was said; `None` if the agent failed and the policy goes on without it.
+
+        Raises:
+            Failed: the policy does not.
+        """
+        self.replies.append(_ANSWERED if reply.ok else reply)
+        if reply.ok:
+            return reply.value if isinstance(reply.value, str) else reply.text
+        if self._society.policy.kind == "fail":
+            self._society.policy.check([reply])
+        return None
+
+    def _written(self, seat: Seat, reply: Reply, level: int = 0) -> Artifact | None:
+        text = self._heard(reply)
+        return self._kept(seat, Artifact(text, seat.agent.id), level) if text and text.strip() else None
+
+    def _kept(self, seat: Seat, artifact: Artifact, level: int = 0) -> Artifact:
+        if (seat.depth, level) > self._reached:
+            self._reached, self.furthest = (seat.depth, level), artifact
+        return artifact
+
+
+def is_finished(comment: str) -> bool:
+    """Whether a critic would change nothing: it says so and nothing else, or it says nothing."""
+    return comment.strip(" \t\r\n.!*_`'\"<>[]").upper() in ("", FINISHED)
