@@ -19,7 +19,7 @@ from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inp
 from swarmmind.errors import UserError
 from swarmmind.evals.environments import ENVIRONMENTS, POLICIES, summary
 from swarmmind.evals.scorers import SCORERS
-from swarmmind.report.text import number, share, usd, visible
+from swarmmind.report.text import duration, number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
 from swarmmind.runs.models import embedder_price, endpoints, prices
@@ -54,7 +54,7 @@ def check(
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> int:
-    """Validate a task and price its run: calls, tokens, cacheable share, cost, and the code it would run."""
+    """Validate a task and price its run: calls, the longest chain of them, tokens, cost, and the code it would run."""
     loaded = load_task(task, overrides=sets or [], allow_code=True)
     code = loaded.code
     if code and not allow_code:
@@ -102,27 +102,42 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
     if found is None:
         out.append("not rehearsed: the task runs code of its own (below); pass --allow-code if you trust it")
     else:
-        tokens = number(found.prompt_tokens)
         out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
-        unsure = "" if found.counted else " in a rehearsal; what agents really answer decides how many"
-        out.append(f"calls: {'' if found.counted else 'about '}{number(found.calls)}{unsure}")
-        requests, read = number(found.embedding_calls), number(found.embedding_tokens)
-        asked = f", {requests} requests, about {read} tokens" if found.embedding_calls else ""
-        out.append(f"vectors: {data['embedder']}{asked}")
-        out.append(
-            f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable"
-        )
-        out.append(
-            f"tokens written: about {number(found.completion_tokens)}, at most {number(found.max_completion_tokens)}"
-        )
-        out.append(f"cost: about {usd(found.cost_usd)}, at most {usd(found.max_cost_usd)}")
-        if found.rehearsed < found.calls:
-            out.append(f"(rehearsed {number(found.rehearsed)} calls, the rest extrapolated)")
+        out += [*_calls(found), *_tokens(found, data["embedder"])]
     out += [f"would reach {name} at {where}" for name, where in data.get("endpoints", {}).items()]
     out += [f"would run code: {use}" for use in data["code"]] or ["code it would run: none but SwarmMind's own"]
     out += [f"warning: {warning}" for warning in data.get("warnings", [])]
     sys.stdout.write("\n".join(visible(line) for line in out) + "\n")
     return 0
+
+
+def _calls(found: Estimate) -> list[str]:
+    """How many calls, how many of them wait for each other, and how long that takes."""
+    bound = "" if found.complete else "at least "
+    path = f"{'at most ' if found.waiting_seconds and found.complete else bound}{number(found.critical_path)}"
+    about = "" if found.counted else "about "
+    out = [f"calls: {about}{number(found.calls)}, of these {path} one after the other"]
+    if not found.counted:
+        out[0] += ", in a rehearsal; what agents really answer decides how many"
+    if found.seconds is not None:
+        out.append(f"time: {bound}{duration(found.seconds)}, at the latency that its models state")
+    if found.waiting_seconds:
+        out.append(f"waits: {bound}{duration(found.waiting_seconds)}, in which nobody is asked")
+    return out
+
+
+def _tokens(found: Estimate, embedder: str) -> list[str]:
+    tokens, requests = number(found.prompt_tokens), number(found.embedding_calls)
+    asked = f", {requests} requests, about {number(found.embedding_tokens)} tokens" if found.embedding_calls else ""
+    out = [
+        f"vectors: {embedder}{asked}",
+        f"tokens read: about {tokens}, {share(found.cacheable_tokens, found.prompt_tokens)} of them cacheable",
+        f"tokens written: about {number(found.completion_tokens)}, at most {number(found.max_completion_tokens)}",
+        f"cost: about {usd(found.cost_usd)}, at most {usd(found.max_cost_usd)}",
+    ]
+    if found.rehearsed < found.calls:
+        out.append(f"(rehearsed {number(found.rehearsed)} calls, the rest extrapolated)")
+    return out
 
 
 class Kind(StrEnum):
