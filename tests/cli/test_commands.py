@@ -215,6 +215,41 @@ def test_check_says_if_what_agents_answer_decides_how_many_calls_there_are(swarm
     assert "in a rehearsal; what agents really answer decides" in swarmmind("check", str(path)).out
 
 
+def test_check_says_how_many_calls_wait_for_each_other_and_how_long_that_takes(swarmmind: Command, work: Path) -> None:
+    swarm = {"agents": {"solver": 4}, "topology": {"use": "debate", "rounds": 3}}
+    write_task(work, swarm=swarm, model={"name": "scripted", "latency_seconds": 20})
+    estimated = record(swarmmind("check", "task.yaml", "--json"))["estimate"]
+    told = {"critical_path": 3, "complete": True, "waiting_seconds": 0.0, "seconds": 60.0}
+    assert estimated | told == estimated
+    plain = swarmmind("check", "task.yaml").out.splitlines()
+    assert "calls: 12, of these 3 one after the other" in plain
+    assert "time: 60 s, at the latency that its models state" in plain
+    assert not any(line.startswith(("waits:", "(rehearsed")) for line in plain)
+
+
+def test_check_is_honest_about_what_it_did_not_rehearse(swarmmind: Command, work: Path) -> None:
+    swarm = {"agents": {"solver": 2}, "topology": {"use": "debate", "rounds": 12_000}}
+    write_task(work, swarm=swarm, model={"name": "scripted", "latency_seconds": 0.5}, problem="?")
+    plain = swarmmind("check", "task.yaml").out
+    assert "calls: 24,000, of these at least 10,000 one after the other" in plain
+    assert "time: at least 1 h 23 min, at the latency" in plain
+    assert "(rehearsed 20,000 calls, the rest extrapolated)" in plain
+
+
+def test_check_tells_waiting_from_calling(swarmmind: Command, work: Path) -> None:
+    (work / "mine.py").write_text(
+        "from swarmmind.effects import Ask, Message, Sleep\n"
+        "def program(ctx, society):\n"
+        "    for agent in society.agents:\n"
+        "        yield [Ask(agent, (Message('user', '?'),)), Sleep(7.0)]\n"
+        "    return 'x'\n"
+    )
+    write_task(work, swarm={"agents": {"solver": 3}, "topology": "./mine.py:program"}, score=None)
+    plain = swarmmind("check", "task.yaml", "--allow-code").out
+    assert "calls: about 3, of these at most 3 one after the other" in plain
+    assert "waits: 21 s, in which nobody is asked" in plain
+
+
 def test_check_lists_code_and_never_runs_it_unasked(swarmmind: Command, work: Path) -> None:
     (work / "mine.py").write_text(
         "open('ran', 'w').close()\ndef program(ctx, society):\n    yield []\n    return 'x'\n"
@@ -251,6 +286,50 @@ def test_list_shows_the_runs_that_are_there_and_parts_of_the_folder(swarmmind: C
     data = record(swarmmind("list", "--json"))
     assert data["runs"] == {run_id: "finished, score 1"}
     assert data["topologies"]["mine"] == "Mine alone."
+
+
+def test_list_topologies_draws_each_below_its_description(swarmmind: Command, work: Path) -> None:
+    (work / "topologies").mkdir()
+    head = "description: Mine alone.\nuse: vote\n"
+    (work / "topologies" / "mine.yaml").write_text(head + "drawing: |\n  me ──▶ 群\n   ╰──▶ you\n")
+    (work / "topologies" / "bare.yaml").write_text(head)
+    said = swarmmind("list", "topologies").out
+    lines = said.splitlines()
+    at = next(at for at, line in enumerate(lines) if line.split() == ["mine", "Mine", "alone."])
+    assert lines[at + 1 : at + 5] == ["", "      me ──▶ 群", "       ╰──▶ you", ""]
+    data = record(swarmmind("list", "topologies", "--json"))
+    assert set(data) == {"topologies", "drawings"}
+    assert (data["topologies"]["mine"], data["drawings"]["mine"]) == ("Mine alone.", "me ──▶ 群\n ╰──▶ you")
+    assert data["drawings"]["bare"] == ""
+    for drawing in data["drawings"].values():
+        assert all(f"      {line}".rstrip() in lines for line in drawing.splitlines())
+
+
+def test_list_of_everything_draws_nothing(swarmmind: Command) -> None:
+    assert "▶" in swarmmind("list", "topologies").out
+    assert "▶" not in swarmmind("list").out
+    assert "drawings" not in record(swarmmind("list", "--json"))
+    assert "drawings" not in record(swarmmind("list", "memory", "--json"))
+
+
+def test_a_drawing_cannot_drive_the_terminal(swarmmind: Command, work: Path) -> None:
+    (work / "topologies").mkdir()
+    drawing = '"\\e[2Ja\\u202e\\r\\x0bb\\x85c\\nd"'
+    (work / "topologies" / "mine.yaml").write_text(f"description: A.\nuse: vote\ndrawing: {drawing}\n")
+    said = swarmmind("list", "topologies").out
+    assert "      ␛[2Ja⟨U+202E⟩␍␋b⟨U+0085⟩c\n      d\n" in said
+    assert not set(said) & set("\x1b\u202e\r\x0b\x85")
+
+
+def test_a_drawing_that_is_too_large_is_one_line_with_its_place(swarmmind: Command, work: Path) -> None:
+    (work / "topologies").mkdir()
+    text = "description: A.\nuse: vote\ndrawing: |\n" + "  a\n" * 13
+    (work / "topologies" / "mine.yaml").write_text(text)
+    write_task(work, swarm={"agents": {"solver": 2}, "topology": "mine"})
+    for command in (["list", "topologies"], ["check", "task.yaml"], ["run", "task.yaml"]):
+        said = swarmmind(*command)
+        assert is_refused(said, work), said
+        assert "topologies/mine.yaml:3:10: drawing: must have at most 12 lines, got 13" in said.err
 
 
 def test_schema_is_the_schema_of_task_files(swarmmind: Command) -> None:
