@@ -38,7 +38,12 @@ def potential(agents: Sequence[Sequence[str]], final: str = FINAL) -> tuple[Edge
 
     Returns:
         Every ordered pair of nodes of different agents, agent by agent, and then every output to the final node.
+
+    Raises:
+        UserError: a node is called as the final one is.
     """
+    if any(final in nodes for nodes in agents):
+        raise UserError(f"an agent is called {final!r}, as the node that decides is; give it another name")
     pairs = [(u, v) for one in agents for other in agents if other is not one for u in one for v in other]
     return (*pairs, *((nodes[-1], final) for nodes in agents))
 

@@ -1,8 +1,7 @@
 """GPTSwarm (arXiv 2402.16823): who reads whose answer is drawn from learned probabilities, one for each potential edge.
 
-Each agent is a node of a graph without cycles, and a last node decides. The draw is recorded with its log-probability,
-so that a learner finds all that its gradient needs in the trace alone (see `edges`). Calls: one for each node with a
-path to the final one, and one for a judge; as many as a rehearsal with the same seed makes.
+Each agent is a node of a graph without cycles, and a last node decides. The draw is recorded with its log-probability:
+a learner finds all that its gradient needs in the trace alone. A rehearsal with the same seed makes as many calls.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context
 from swarmmind.topologies.edges import FINAL, Edge, Edges, Realization, potential, reaching
 from swarmmind.topologies.flow import Part, Signal, flow
-from swarmmind.topologies.nodes import answering, asked, reading, told
+from swarmmind.topologies.nodes import Said, answering, asked, reading, told
 from swarmmind.topologies.recall import passed
 from swarmmind.topologies.society import Society, Topology
 from swarmmind.topologies.vote import elected, tally
@@ -62,13 +61,19 @@ def gptswarm(
     drawn = chances.realize(ctx.rng("edges")) if least is None else Realization(chances.above(least), "", 0.0)
     given = {"nodes": [a.id for a in nodes], "probability": probability, "logits": logits or {}, "ranks": order}
     yield [Record("realization", {**given, **msgspec.to_builtins(drawn)}), _graph(society, drawn.edges, judge)]
-    said = {agent.id: Signal() for agent in nodes}
+    said = {agent.id: Signal() for agent in (*nodes, *([judge] if judge else []))}
     with suppress(Stop):  # what was said until then is decided over
-        yield from flow(_parts(society, drawn.edges, said))
+        judging = {FINAL: _judging(ctx, society, drawn.edges, said, judge)} if judge else {}
+        yield from flow({**_parts(society, drawn.edges, said), **judging})
+        yield from passed(society.memory, 1)
     society.policy.check(list(told(said).values()))
     there = {name: reply for name, reply in told(said).items() if reply.ok}
-    inputs = [there[u] for u, v in drawn.edges if v == FINAL and u in there] or list(there.values())
-    return (yield from _decided(ctx, society, inputs, judge, decide))
+    inputs = _inputs(ctx, drawn.edges, there) or [there[a.id] for a in nodes if a.id in there]
+    answers = [society.question.answer(reply) for reply in inputs]
+    yield [Record("votes", tally(answers))]
+    if judge and judge.id in there:
+        return there[judge.id].value
+    return inputs[0].value if inputs and decide == "random" else elected(answers, inputs)
 
 
 def _cast(society: Society, judged: bool) -> tuple[list[Agent], Agent | None]:
@@ -79,8 +84,6 @@ def _cast(society: Society, judged: bool) -> tuple[list[Agent], Agent | None]:
         raise UserError("decide: 'judge' needs an agent with the role judge, found none")
     if not nodes:
         raise UserError("decide: with 'judge' somebody else must answer, found only judges")
-    if any(agent.id == FINAL for agent in nodes):
-        raise UserError(f"an agent is called {FINAL!r}, as the node that decides is; give its role another name")
     return nodes, judges[0] if judges else None
 
 
@@ -90,28 +93,28 @@ def _graph(society: Society, edges: Sequence[Edge], judge: Agent | None) -> Reco
     return Record("graph", {"nodes": [agent.id for agent in society.agents], "edges": heard})
 
 
-def _parts(society: Society, edges: Sequence[Edge], said: Mapping[str, Signal]) -> dict[str, Part]:
-    """Every agent from which a path leads to the final node, as a part that waits for its inputs."""
-    before = reaching(edges, FINAL)
-    agents = [agent for agent in society.agents if agent.id in before and agent.id in said]
-    return {a.id: answering(society, a, {u: said[u] for u in before[a.id]}, said[a.id]) for a in agents}
-
-
-def _decided(ctx: Context, society: Society, inputs: list[Reply], judge: Agent | None, rule: str) -> Program:
-    """The value: what one of the inputs says, or the judge; without a verdict of the judge the majority's."""
+def _inputs(ctx: Context, edges: Sequence[Edge], said: Mapping[str, Reply]) -> list[Reply]:
+    """What reached the final node, in an order that chance decides, as it does over ties."""
+    inputs = [said[u] for u, v in edges if v == FINAL and u in said]
     ctx.rng("final").shuffle(inputs)
-    answers = [society.question.answer(reply) for reply in inputs]
-    verdict = {"": Signal()}
-    with suppress(Stop):
-        yield [Record("votes", tally(answers))]
-        if judge and inputs:
-            prompt = reading(society, [(f"answer {at}", reply) for at, reply in enumerate(inputs, 1)], _JUDGE)
-            yield from asked(society, judge, prompt, "judge", verdict[""])
-        yield from passed(society.memory, 1)
-    for reply in told(verdict).values():
-        if reply.ok:
-            return reply.value
-    return inputs[0].value if inputs and rule == "random" else elected(answers, inputs)
+    return inputs
+
+
+def _parts(society: Society, edges: Sequence[Edge], said: Said) -> dict[str, Part]:
+    """Every agent from which a path leads to the final node, as a part that waits for its inputs."""
+    before = {node: {u: said[u] for u in inputs} for node, inputs in reaching(edges, FINAL).items()}
+    agents = [agent for agent in society.agents if agent.id in before]
+    return {agent.id: answering(society, agent, before[agent.id], said[agent.id]) for agent in agents}
+
+
+def _judging(ctx: Context, society: Society, edges: Sequence[Edge], said: Mapping[str, Signal], judge: Agent) -> Part:
+    for u, v in edges:
+        if v == FINAL:
+            yield said[u]
+    inputs = _inputs(ctx, edges, {name: reply for name, reply in told(said).items() if reply.ok})
+    if inputs:
+        prompt = reading(society, [(f"answer {at}", reply) for at, reply in enumerate(inputs, 1)], _JUDGE)
+        yield from asked(society, judge, prompt, "judge", said[judge.id])
 
 
 TOPOLOGY = Topology(gptswarm)

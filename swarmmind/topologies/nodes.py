@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from swarmmind.agents.prompts import quoted, remembered
 from swarmmind.effects import Agent, Ask, Message, Reply
@@ -11,10 +11,12 @@ from swarmmind.topologies.flow import Part, Signal
 from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Society
 
+Said: TypeAlias = Mapping[str, Signal]
+"""Where each agent's reply will be, by its id."""
 _CHECK = "Check these answers, keep what is right, and give your own."
 
 
-def answering(society: Society, agent: Agent, before: Mapping[str, Signal], said: Signal) -> Part:
+def answering(society: Society, agent: Agent, before: Said, said: Signal) -> Part:
     """An agent's part in a flow: wait for what others say, then answer; `said` is told its reply."""
     heard: list[tuple[str, Reply]] = []
     for name, signal in before.items():
@@ -47,7 +49,7 @@ def reading(society: Society, heard: Sequence[tuple[str, Reply]], advice: str) -
     return Message("user", "\n\n".join((prompt.content, "These are answers of others:", *quotes, advice)))
 
 
-def told(said: Mapping[str, Signal]) -> dict[str, Reply]:
+def told(said: Said) -> dict[str, Reply]:
     """The replies that are there, failed ones too."""
     found: dict[str, Any] = {name: signal.value for name, signal in said.items() if signal.done}
     return found
