@@ -88,7 +88,8 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
         allow_code: whether the user allowed the task to name Python code.
 
     Raises:
-        SpecError: a part is unknown or a parameter is wrong; with its place in the task.
+        SpecError: a part is unknown, a parameter is wrong or a topology cannot work with its swarm; with its place in
+            the task.
         UserError: an input is not declared.
     """
     task = loaded.task
@@ -108,9 +109,9 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     else:
         program = one(team.run, society)
     societies = make_societies(loaded, streams, allow_code=allow_code)
-    counted = team.calls is not None and not societies
+    each = team.calls(society) if team.calls else None
     times = 1 if team.whole else max(1, len(items))
-    calls = team.calls(society) * times if team.calls and counted else None
+    calls = None if each is None or societies else each * times
     name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
     return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies)
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.agents.population import populate, stand_in
 from swarmmind.effects import Agent, Ask, Nested, Program
-from swarmmind.errors import near
+from swarmmind.errors import SpecError, UserError, near
 from swarmmind.memory import MEMORIES, Several, memory
 from swarmmind.ports import Context, Environment, Memory
 from swarmmind.rng import Streams
@@ -29,7 +29,8 @@ class Team(NamedTuple):
         memory: what they remember.
         policy: what a failure does.
         run: the topology with its parameters: from a context and a society to a program.
-        calls: from a society to the calls of a run without failures; `None` if the topology cannot say.
+        calls: from a society to the calls of a run without failures; `None` if the topology cannot say. Raises
+            `SpecError` for a society that the topology cannot work with.
         whole: whether the topology takes a data set whole.
     """
 
@@ -68,7 +69,7 @@ def make_team(
         _memory(loaded, swarm, allow_code),
         _policy(swarm.swarm),
         partial(topology.program, **arguments),
-        None if topology.calls is None else partial(topology.calls, **arguments),
+        None if topology.calls is None else _counting(loaded, swarm, partial(topology.calls, **arguments)),
         topology.whole,
     )
 
@@ -77,11 +78,13 @@ def make_societies(loaded: LoadedTask, streams: Streams, *, allow_code: bool = F
     """The swarms that stand for agents, at any depth, by the name agents know them by.
 
     Raises:
-        SpecError: see `make_team`.
+        SpecError: see `make_team`; or a topology cannot work with its swarm.
     """
     found: dict[str, AgentSociety] = {}
     for swarm in _inner(loaded.swarm):
-        make_team(loaded, swarm, streams, allow_code=allow_code)  # its mistakes are told before anything runs
+        team = make_team(loaded, swarm, streams, allow_code=allow_code)  # its mistakes are told before anything runs
+        if team.calls is not None:
+            team.calls(team.society(Question("")))
         found[stand_in(swarm)] = _StandIn(partial(make_team, loaded, swarm, streams, allow_code=allow_code))
     return found
 
@@ -177,7 +180,25 @@ def _topology(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> tuple
         path = (*swarm.path, "topology")
         raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(TOPOLOGIES))}")
     topology = found if isinstance(found, Topology) else Topology(found)
-    return topology, checked(topology.program, part.parameters, 2, part.error)
+    return topology, checked(topology.program, part.parameters, 2, part.error, loaded.folder)
+
+
+def _counting(loaded: LoadedTask, swarm: LoadedSwarm, calls: Callable[[Society], int]) -> Callable[[Society], int]:
+    """The same count, where mistakes it finds have a place: messages may begin with `swarm.agents: ` or a parameter."""
+    places = {f"swarm.{key}": (key,) for key in ("agents", "memory", "topology")}
+    places |= {name: ("topology", name) for name in swarm.topology.parameters}
+
+    def count(society: Society) -> int:
+        try:
+            return calls(society)
+        except SpecError:
+            raise
+        except UserError as error:
+            head, _, rest = str(error).partition(": ")
+            path, message = (places[head], rest) if head in places else (("topology",), str(error))
+            raise loaded.error((*swarm.path, *path), message) from error
+
+    return count
 
 
 def _memory(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> Memory:
