@@ -7,7 +7,7 @@ from swarmmind.models import wire
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.prices import Price
 from swarmmind.models.redact import Redactor
-from swarmmind.models.sending import Patience, Sender
+from swarmmind.models.sending import Patience, Sender, Sent
 from swarmmind.ports import Call, Request, Transport
 
 _PATIENCE, _NO_KEY = Patience(), Redactor()
@@ -45,9 +45,25 @@ class ChatModel:
     async def answer(self, request: Request, call: Call) -> Reply:
         """The reply, over at most `patience.attempts` attempts; `usage` is the sum over all of them.
 
+        A server that refuses to give log-probabilities is asked once more, and from then on, without.
+
         Raises:
             Spent: the budget cannot pay for the (next) attempt; it was not sent.
         """
+        wanted = self.writer.wants_logprobs(request.output)
+        sent = await self._send(request, call)
+        failure, usage = sent.failure, sent.usage
+        if wanted and failure is not None and failure.kind == "refused" and "logprobs" in failure.message:
+            self.writer.no_logprobs = True
+            sent = await self._send(request, call)
+            failure, usage = sent.failure, usage + sent.usage
+        if failure is not None:
+            return Reply(failure=failure, usage=usage)
+        said: wire.Completion = sent.value
+        text = self._redactor.reply(said.text)
+        return Reply(text, usage=usage, finish=said.finish, probabilities=said.probabilities)
+
+    async def _send(self, request: Request, call: Call) -> Sent:
         body = self.writer.body(request)
         worst = Usage(1, body.prompt_tokens_at_most, 0, request.sampling.max_tokens)
 
@@ -55,10 +71,7 @@ class ChatModel:
             said = wire.completion(answer, request.output, self.writer.dialect)
             return said, said.usage
 
-        sent = await self._sender.send(body.content, worst, read, call)
-        if sent.failure is not None:
-            return Reply(failure=sent.failure, usage=sent.usage)
-        return Reply(self._redactor.reply(sent.value.text), usage=sent.usage, finish=sent.value.finish)
+        return await self._sender.send(body.content, worst, read, call)
 
     async def close(self) -> None:
         """Nothing: the transport belongs to the endpoint, which several models may share."""

@@ -63,14 +63,14 @@ class Scripted:
         """
         rng = call.rng()
         said = self._say(request, rng)
-        return _paid(request, call, said, self.latency(rng) if callable(self.latency) else self.latency)
+        seconds = self.latency(rng) if callable(self.latency) else self.latency
+        return _paid(request, call, said, seconds, self._probabilities(request))
 
     async def close(self) -> None:
         """Nothing is open."""
 
     def _say(self, request: Request, rng: random.Random) -> str:
-        accuracy = request.agent.parameters.get("accuracy", self.accuracy)
-        right = rng.random() < accuracy  # the first draw, whatever is asked: arms share it
+        right = rng.random() < self._accuracy(request)  # the first draw, whatever is asked: arms share it
         target = self._target(request)
         output = request.output
         if isinstance(output, Choice):
@@ -79,6 +79,9 @@ class Scripted:
         if isinstance(output, Json):
             return msgspec.json.encode(example(output.schema, rng, {"answer": said})).decode()
         return f"The answer is {said}."
+
+    def _accuracy(self, request: Request) -> float:
+        return request.agent.parameters.get("accuracy", self.accuracy)
 
     def _target(self, request: Request) -> str | None:
         """The right answer to what is asked, if it is known."""
@@ -101,9 +104,21 @@ class Scripted:
             return rng.choice(options)
         if right:
             return target
-        at = options.index(target)
-        others = options[at + 1 :] + options[:at]
+        others = _others(options, target)
         return others[0] if rng.random() < self.distractor else rng.choice(others)
+
+    def _probabilities(self, request: Request) -> dict[str, float] | None:
+        """How often `_option` says what, if that is wanted: its log-probabilities are those it samples from."""
+        output, target = request.output, self._target(request)
+        if not isinstance(output, Choice) or not output.logprobs:
+            return None
+        if target not in output.options:
+            return dict.fromkeys(output.options, 1 / len(output.options))
+        wrong = 1 - min(max(self._accuracy(request), 0.0), 1.0)
+        others = _others(output.options, target)
+        likely = {target: 1 - wrong, **dict.fromkeys(others, wrong * (1 - self.distractor) / len(others))}
+        likely[others[0]] += wrong * self.distractor
+        return {option: likely[option] for option in output.options}
 
     def _text(self, target: str | None, right: bool, rng: random.Random) -> str:
         if target is None:
@@ -196,12 +211,23 @@ class PolicyModel:
         return self._act(request, call)
 
 
-def _paid(request: Request, call: Call, said: str | Failure, seconds: float) -> Answered:
+def _others(options: tuple[str, ...], target: str) -> tuple[str, ...]:
+    """The wrong options, from the one after the right one on."""
+    at = options.index(target)
+    return options[at + 1 :] + options[:at]
+
+
+def _paid(
+    request: Request, call: Call, said: str | Failure, seconds: float, likely: dict[str, float] | None = None
+) -> Answered:
     """Charge an answer that is already known; where the purse has to wait for calls in flight, wait with it."""
     prompt_chars = sum(len(message.content) for message in request.messages)
     completion_chars = 0 if isinstance(said, Failure) else len(said)
     usage = Usage(1, _tokens(prompt_chars), None, _tokens(completion_chars))
-    reply = Reply(failure=said, usage=usage) if isinstance(said, Failure) else Reply(said, usage=usage, finish="stop")
+    if isinstance(said, Failure):
+        reply = Reply(failure=said, usage=usage)
+    else:
+        reply = Reply(said, usage=usage, finish="stop", probabilities=likely)
     if not call.try_reserve(usage):
         return _paid_later(call, reply, seconds)
     call.settle(usage, usage)

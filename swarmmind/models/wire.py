@@ -6,11 +6,13 @@ What OpenAI and vLLM 0.33 understand alike is sent alike; they differ in how an 
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from swarmmind.effects import TEXT, Choice, Json, Message, Output, Usage
+from swarmmind.models import logprobs
 from swarmmind.ports import Request
 
 Dialect: TypeAlias = Literal["openai", "vllm"]
@@ -40,6 +42,9 @@ class Writer:
         dialect: whose structured outputs it speaks.
         max_tokens_field: `max_tokens`, or `max_completion_tokens` for servers that insist.
         extra: further fields, merged into the body.
+
+    Attributes:
+        no_logprobs: whether the server has refused requests for log-probabilities, so that they are no longer made.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Writer:
         self.model, self.max_tokens_field = model, max_tokens_field
         self.dialect: Dialect = dialect
         self.extra = dict(extra or {})
+        self.no_logprobs = False
         self._encode = msgspec.json.Encoder().encode
         self._messages: dict[Message, msgspec.Raw] = {}
         self._outputs: dict[int, tuple[Output, dict[str, msgspec.Raw]]] = {}
@@ -72,12 +78,18 @@ class Writer:
         if sampling.stop:
             fields["stop"] = sampling.stop
         fields.update(shape)
+        if self.wants_logprobs(request.output):
+            fields.update(logprobs=True, top_logprobs=logprobs.TOP)
         if self.extra:
             fields.update(self.extra)
         tokens = _PROMPT_OVERHEAD_TOKENS + sum(len(raw) for raw in shape.values())
         for message in request.messages:
             tokens += _MESSAGE_OVERHEAD_TOKENS + _utf8_length(message.content)
         return Body(self._encode(fields), tokens)
+
+    def wants_logprobs(self, output: Output) -> bool:
+        """Whether an ask for this output is an ask for log-probabilities too."""
+        return isinstance(output, Choice) and output.logprobs and not self.no_logprobs
 
     def _message(self, message: Message, shared: bool) -> msgspec.Raw:
         raw = self._messages.get(message)
@@ -136,11 +148,12 @@ def _utf8_length(text: str) -> int:
 
 
 class Completion(NamedTuple):
-    """What a server's 2xx body says."""
+    """What a server's 2xx body says; `probabilities` of the options, if they were wanted and can be read."""
 
     text: str
     finish: str | None
     usage: Usage
+    probabilities: dict[str, float] | None = None
 
 
 UNKNOWN = Usage(1, None, None, None, None)
@@ -166,6 +179,7 @@ class _Said(msgspec.Struct):
 class _Choice(msgspec.Struct):
     message: _Said
     finish_reason: str | None = None
+    logprobs: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Answer(msgspec.Struct):
@@ -184,6 +198,7 @@ class _Tokens(msgspec.Struct):
     prompt_tokens_details: _PromptDetails | None = None
 
 
+_NO_NUMBERS = {"-Infinity": -9999.0}  # as vLLM writes it; the others are null
 _answers = msgspec.json.Decoder(_Answer)
 _tokens = msgspec.json.Decoder(_Tokens | None)
 _objects = msgspec.json.Decoder(dict[str, Any])
@@ -198,7 +213,7 @@ def completion(body: bytes, output: Output, dialect: Dialect) -> Completion:
         NotACompletion: it is not JSON, or has no choices.
     """
     try:
-        answer = _answers.decode(body)
+        answer = _decoded(body)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NotACompletion(f"not a chat completion: {error}") from error
     usage = _usage(answer.usage)
@@ -210,9 +225,30 @@ def completion(body: bytes, output: Output, dialect: Dialect) -> Completion:
     text, finish = _text(choice.message.content), choice.finish_reason
     if not text and choice.message.refusal:
         return Completion(choice.message.refusal, "refusal", usage)
-    if isinstance(output, Choice) and dialect != "vllm":
-        text = _unwrapped(text, output)
-    return Completion(text, finish, usage)
+    if not isinstance(output, Choice):
+        return Completion(text, finish, usage)
+    in_document = dialect != "vllm"
+    likely = logprobs.distribution(choice.logprobs, output.options, in_document) if output.logprobs else None
+    return Completion(_unwrapped(text, output) if in_document else text, finish, usage, likely)
+
+
+def _decoded(body: bytes) -> _Answer:
+    """An answer, even if its log-probabilities are the infinities that JSON does not have and Python writes.
+
+    Raises:
+        MsgspecError: it is not a completion.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    try:
+        return _answers.decode(body)
+    except msgspec.DecodeError as error:
+        if b"Infinity" not in body and b"NaN" not in body:
+            raise
+        try:
+            body = msgspec.json.encode(json.loads(body, parse_constant=_NO_NUMBERS.get))
+        except (ValueError, RecursionError):
+            raise error from None
+    return _answers.decode(body)
 
 
 def _text(content: Any) -> str:

@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--capacity", type=int, default=None, help="more than so many at once get a 503")
     parser.add_argument("--seed", type=int, default=0, help="of the misfortunes")
     parser.add_argument("--log", type=Path, default=None, help="append a line per request received and answered")
+    shown = "what becomes of a wish for log-probabilities"
+    parser.add_argument("--logprobs", choices=("give", "refuse", "ignore"), default="give", help=shown)
     for name in Hostility._fields:
         parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help="share of requests")
     options = parser.parse_args(arguments)
@@ -45,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
         hostility=hostility,
         seed=options.seed,
         log=log,
+        logprobs=options.logprobs,
     )
     try:
         anyio.run(serve, server, options.port)

@@ -15,8 +15,9 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from math import log
 from types import MappingProxyType
-from typing import Any, NamedTuple, TextIO
+from typing import Any, Literal, NamedTuple, TextIO
 
 import anyio
 import msgspec
@@ -49,6 +50,13 @@ class Refusal(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
 
 
+class Weighed(NamedTuple):
+    """Answer this one with an option, and say how probable each was where log-probabilities are wanted."""
+
+    text: str
+    probabilities: Mapping[str, float]
+
+
 class FakeEndpoint:
     """An OpenAI-compatible server on a free port of 127.0.0.1; an async context manager.
 
@@ -57,7 +65,7 @@ class FakeEndpoint:
 
     Args:
         reply: the text of the answer to a request's body; by default it obeys a wanted choice or JSON schema of the
-            simplest kind, and otherwise says `ok`. It may return a `Refusal` instead.
+            simplest kind, and otherwise says `ok`. It may return a `Refusal` or a `Weighed` option instead.
         latency_seconds: how long an answer takes.
         hostility: what may befall a request.
         seed: of the misfortunes.
@@ -66,6 +74,8 @@ class FakeEndpoint:
         stall_seconds: how long a stalled request is left without a header.
         retry_after: the value of the header of that name.
         log: a line for each request received and answered, flushed.
+        logprobs: what becomes of a wish for log-probabilities of a choice: they are given (all options are equally
+            probable, unless the reply is `Weighed`), the request is refused with a 400, or the wish is ignored.
 
     Attributes:
         received: requests that arrived, whole.
@@ -78,7 +88,7 @@ class FakeEndpoint:
 
     def __init__(
         self,
-        reply: Callable[[dict[str, Any]], str | Refusal] | None = None,
+        reply: Callable[[dict[str, Any]], str | Refusal | Weighed] | None = None,
         *,
         latency_seconds: float = 0.0,
         hostility: Hostility = Hostility(),  # noqa: B008  (a frozen value)
@@ -88,6 +98,7 @@ class FakeEndpoint:
         stall_seconds: float = 3600.0,
         retry_after: str = "0.05",
         log: TextIO | None = None,
+        logprobs: Literal["give", "refuse", "ignore"] = "give",
     ) -> None:
         self.reply, self.latency_seconds, self.hostility = reply or obedient, latency_seconds, hostility
         self.key, self.capacity, self.stall_seconds, self.retry_after = key, capacity, stall_seconds, retry_after
@@ -96,7 +107,7 @@ class FakeEndpoint:
         self.bodies: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.host, self.port = "127.0.0.1", 0
-        self._log = log
+        self._log, self._logprobs = log, logprobs
         self._rng, self._rng_order = random.Random(seed), random.Random(seed)
         self._runner: web.AppRunner | None = None
         self._over = anyio.Event()
@@ -163,13 +174,15 @@ class FakeEndpoint:
             await anyio.sleep(self.latency_seconds)
         asked = msgspec.json.decode(raw)
         embeds = request.path.endswith("/embeddings")
+        if asked.get("logprobs") and self._logprobs == "refuse":
+            return self._error(Refusal(400, "Unrecognized request argument supplied: logprobs"))
         said = "" if embeds else self.reply(asked)
         if isinstance(said, Refusal):
             return self._error(said)
         self.answered += 1
         self.statuses["200"] += 1
         self._note("answered", digest)
-        body = self._embeddings(asked) if embeds else _completion(said, raw)
+        body = self._embeddings(asked) if embeds else _completion(said, raw, self._logprobs == "give")
         return web.Response(body=body, content_type="application/json")
 
     def _embeddings(self, request: dict[str, Any]) -> bytes:
@@ -243,15 +256,50 @@ def _reset(request: web.Request) -> web.Response:
     return web.Response()
 
 
-def _completion(text: str, raw: bytes) -> bytes:
+def _completion(said: str | Weighed, raw: bytes, with_logprobs: bool = False) -> bytes:
+    text = said if isinstance(said, str) else said.text
     request = msgspec.json.decode(raw, type=dict[str, Any])
     prompt = sum(len(str(message.get("content"))) for message in request.get("messages", [])) // 4 + 1
     tokens = len(text) // 4 + 1
     usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
     usage["prompt_tokens_details"] = {"cached_tokens": 0}
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    message = {"role": "assistant", "content": text}
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop"}
+    if request.get("logprobs") and with_logprobs:
+        choice["logprobs"] = {"content": _tokens(text, _weights(said, request), int(request.get("top_logprobs") or 0))}
     head = {"id": "chatcmpl-fake", "object": "chat.completion", "created": 0, "model": request.get("model", "")}
     return msgspec.json.encode({**head, "choices": [choice], "usage": usage})
+
+
+def _weights(said: str | Weighed, request: dict[str, Any]) -> Mapping[str, float]:
+    if isinstance(said, Weighed):
+        return said.probabilities
+    options = _wanted_options(request)
+    return dict.fromkeys(options, 1 / len(options)) if options else {}
+
+
+def _tokens(text: str, weights: Mapping[str, float], top: int) -> list[dict[str, Any]]:
+    """A text as a server would list it: an option is one token, and so is what stands before and behind it."""
+    said = next((option for option in sorted(weights, key=len, reverse=True) if option in text), None)
+    before, _, after = text.partition(said) if said is not None else (text, "", "")
+    listed = [_token(option, share) for option, share in sorted(weights.items(), key=lambda each: -each[1])]
+    tokens = [{**_token(part, 1.0), "top_logprobs": [_token(part, 1.0)][:top]} for part in (before, after) if part]
+    if said is not None:
+        tokens.insert(1 if before else 0, {**_token(said, weights[said]), "top_logprobs": listed[:top]})
+    return tokens
+
+
+def _token(text: str, probability: float) -> dict[str, Any]:
+    """As vLLM writes it, down to the number that stands for impossible."""
+    logprob = log(probability) if probability > 0 else -9999.0
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode("utf-8", "replace"))}
+
+
+def _wanted_options(request: dict[str, Any]) -> list[str]:
+    """The options of a request for a choice, in either dialect; empty if it is for something else."""
+    schema = request.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    enum = schema.get("properties", {}).get("choice", {}).get("enum", [])
+    return list(request.get("structured_outputs", {}).get("choice") or enum)
 
 
 def obedient(request: dict[str, Any]) -> str:
