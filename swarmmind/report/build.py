@@ -29,12 +29,13 @@ from swarmmind.report.read import Source
 from swarmmind.report.records import Frames, Tables
 from swarmmind.report.series import Series
 from swarmmind.report.tally import Tally, plus
+from swarmmind.report.traffic import Heard, Traffic
 from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
 _FRAME_CHARACTERS_PER_BYTE = 2  # maps deflate to a tenth or so: they take a fifth of the page at most
 _PAGE = files("swarmmind.report") / "page"
-_SCRIPTS = ("core.js", "lines.js", "charts.js", "world.js", "events.js", "agents.js")
+_SCRIPTS = ("core.js", "lines.js", "charts.js", "world.js", "events.js", "graph.js", "agents.js")
 
 
 def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
@@ -88,7 +89,9 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     series, boards = Series(source), Boards(source, tally.members, packer)
     frames = Frames(source, packer, _FRAME_CHARACTERS_PER_BYTE * limit_bytes)
     marks = Marks()
-    shares = contexts.read(source, tally.members, marks)
+    heard = Heard()
+    shares = contexts.read(source, tally.members, marks, listener=heard)
+    traffic = Traffic(source, tally.members, heard, shares.total.others)
     transcripts = Transcripts(source, tally.members, marks, packer, limit_bytes)
 
     def chunks() -> Iterator[tuple[str, str]]:
@@ -97,8 +100,8 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         yield from transcripts.chunks()
 
     def index() -> Markup:
-        drawn = {"series": list(series.charts.items()), "events": boards.data(), "limit_bytes": limit_bytes}
-        return json_in_script(_index(tally, frames, transcripts) | drawn)
+        drawn = {"series": list(series.charts.items()), "events": boards.data(), "graph": traffic.data()}
+        return json_in_script(_index(tally, frames, transcripts, limit_bytes) | drawn)
 
     usage = _Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage()))
     script, style = _own(*_SCRIPTS), _own("report.css")
@@ -117,6 +120,8 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         tally=tally,
         latency=tally.latency(),
         contexts=shares,
+        traffic=traffic,
+        places={name: place for place, name in enumerate(tally.members)},
         tables=Tables(source),
         charted=list(series.charts),
         chunks=chunks(),
@@ -127,7 +132,7 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
     )
 
 
-def _index(tally: Tally, frames: Frames, transcripts: Transcripts) -> dict[str, Any]:
+def _index(tally: Tally, frames: Frames, transcripts: Transcripts, limit_bytes: int) -> dict[str, Any]:
     members = tally.members.values()
     return {
         "agents": [[m.id, m.role, len(m.ids), m.failures, m.tokens, transcripts.places.get(m.id, [])] for m in members],
@@ -141,6 +146,7 @@ def _index(tally: Tally, frames: Frames, transcripts: Transcripts) -> dict[str, 
         "left_out": transcripts.left_out,
         "clipped": transcripts.clipped,
         "text_characters": TEXT_CHARACTERS,
+        "limit_bytes": limit_bytes,
     }
 
 

@@ -13,7 +13,7 @@ from swarmmind.report import text
 from swarmmind.report.pack import CHUNK_CHARACTERS, Packer
 from swarmmind.report.read import Source, program_of, step_of
 
-ROUND, METRICS = "round", "metrics"
+ROUND, METRICS, GRAPH = "round", "metrics", "graph"
 MAX_SERIES, MAX_ROWS, MAX_COLUMNS, MAX_CELL_CHARACTERS, MAX_CHARACTERS = 20, 200, 12, 300, 1_000_000
 
 
@@ -91,7 +91,7 @@ class Tables:
     """
 
     def __init__(self, source: Source) -> None:
-        found = [(name, count) for name, count, _ in source.series if name != ROUND]
+        found = [(name, count) for name, count, _ in source.series if name not in (ROUND, GRAPH)]
         self.left_out = max(0, len(found) - MAX_SERIES)
         self.series = [_table(source, name, count) for name, count in found[:MAX_SERIES]]
         once = next((table for table in self.series if table.name == METRICS and table.count == 1), None)

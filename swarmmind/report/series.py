@@ -22,7 +22,7 @@ MAX_LINES, MAX_POINTS, MAX_PROGRAMS, MAX_CHARTS, MAX_REST = 12, 300, 12, 4, 200
 _LABELS, _LABEL_CHARACTERS = 5000, 60
 _LIKE = 12  # numbers whose highest are within this factor share a chart
 _JUDGED_A_POINT = 5  # of numbers that are 0 or 1, single ones say nothing
-_OWN = frozenset({"round", "draw", "verdict", "event"})  # drawn in their own way
+_OWN = frozenset({"round", "draw", "verdict", "event", "graph"})  # drawn in their own way
 
 Column: TypeAlias = tuple[str, str]
 """A number of a record: its name, and its label if it stands in an object."""

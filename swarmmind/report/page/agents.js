@@ -126,6 +126,7 @@ function main() {
   $("left").textContent = left.join(" ");
   worlds($("replay"), INDEX.every, INDEX.worlds);
   eventBoards($("board"), INDEX.events, open);
+  heardWhom($("picture"), INDEX.graph, open);
   const pheromone = INDEX.series.find(([name]) => name === "pheromone");
   if (pheromone) {
     show("pheromone");
