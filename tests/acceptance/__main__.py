@@ -9,6 +9,7 @@ from collections.abc import Callable
 from . import (
     budget,
     collective_memory,
+    debate,
     hostile,
     kill,
     longterm_kill,
@@ -26,6 +27,7 @@ from .experiment import Experiment
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "budget": budget.run,
     "collective-memory": collective_memory.run,
+    "debate": debate.run,
     "hostile": hostile.run,
     "kill": kill.run,
     "longterm-kill": longterm_kill.run,
