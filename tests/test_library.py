@@ -48,7 +48,7 @@ def test_a_topology_part_stands_for_every_topology_and_the_other_way_round(work:
         part = load_part("topologies", name)
         assert (part.use, part.is_code) == (name, False)
     for name in set(names) - {"world"}:
-        data = {"problem": "?", "model": "scripted", "swarm": {"agents": {"solver": 2}, "topology": name}}
+        data = {"problem": "?", "model": "scripted", "swarm": {"agents": {"solver": 3}, "topology": name}}
         plan = make_plan(load_task_data(data, work))
         assert plan.calls is None or plan.calls >= 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Agent, Ask, Message, Output, Reply, Sampling
+from swarmmind.errors import Stop
 from swarmmind.topologies.recall import Steps, exchange, recall, remember
 from swarmmind.topologies.society import Society
 
@@ -48,7 +49,10 @@ def turn(
     society.policy.check(replies)
     read = question.answer if output is None else _nothing
     said = zip(agents, prompts, replies, strict=True)
-    yield from remember(society, [each for a, prompt, r in said for each in exchange(a, prompt, r, read(r))])
+    try:
+        yield from remember(society, [each for a, prompt, r in said for each in exchange(a, prompt, r, read(r))])
+    except Stop as stop:  # the replies are there, whether they can be remembered or not
+        raise Stop(stop.limit, replies) from stop
     return replies
 
 

@@ -11,14 +11,14 @@ from pydantic import Field
 
 from swarmmind.agents.answers import plurality
 from swarmmind.agents.prompts import remembered
-from swarmmind.effects import Ask, Program, Record, Reply
-from swarmmind.errors import Stop
+from swarmmind.effects import Agent, Ask, Choice, Output, Program, Record, Reply
+from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context
 from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Society, Topology
 
 
-def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5) -> Program:
+def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5, logprobs: bool = False) -> Program:
     """Ask for independent answers and return a reply that holds the most frequent one.
 
     Args:
@@ -26,18 +26,20 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
         society: its agents are asked in turn, the first one again after the last.
         samples: how many answers; at least 1. With a population of more than one, each agent gives
             at least one.
+        logprobs: for a question of choices: ask every agent once, whatever `samples` is, and take the distribution of
+            its answer for its vote; an agent whose server gives none casts a whole vote. One call then says what
+            infinitely many samples at temperature 1 would.
 
     Raises:
         Failed: too few agents answered (see `Policy`).
     """
     question = society.question
-    count = max(samples, len(society.agents))
-    voters = [society.agents[i % len(society.agents)] for i in range(count)]
+    voters, output = _voters(society, samples, logprobs), _output(society, logprobs)
     prompt = question.prompt()
-    shown = yield from recall(society, voters, [question.text] * count)
+    shown = yield from recall(society, voters, [question.text] * len(voters))
     try:
         replies = yield [
-            Ask(a, (*society.system(a), *remembered(traces, prompt)), question.output)
+            Ask(a, (*society.system(a), *remembered(traces, prompt)), output)
             for a, traces in zip(voters, shown, strict=True)
         ]
     except Stop as stop:
@@ -48,13 +50,50 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     turns = [turn for a, reply, answer in said for turn in exchange(a, prompt, reply, answer)]
     with suppress(Stop):  # the votes are there, whether they can be remembered or not
         yield from remember(society, turns)
-    yield [Record("votes", tally(answers))]
-    return elected(answers, replies)
+    if not logprobs:
+        yield [Record("votes", tally(answers))]
+        return elected(answers, replies)
+    weights = masses(replies)
+    yield [Record("votes", weights)]
+    return max(weights, key=lambda option: weights[option], default=None)
 
 
-def vote_calls(society: Society, samples: int = 5) -> int:
-    """Calls of a run in which every answer is readable at once."""
-    return max(samples, len(society.agents))
+def vote_calls(society: Society, samples: int = 5, logprobs: bool = False) -> int:
+    """Calls of a run in which every answer is readable at once.
+
+    Raises:
+        UserError: distributions are wanted of a question without options.
+    """
+    _output(society, logprobs)
+    return len(_voters(society, samples, logprobs))
+
+
+def _voters(society: Society, samples: int, logprobs: bool) -> Sequence[Agent]:
+    count = len(society.agents)
+    return society.agents if logprobs else [society.agents[i % count] for i in range(max(samples, count))]
+
+
+def _output(society: Society, logprobs: bool) -> Output:
+    output = society.question.output
+    if not logprobs:
+        return output
+    if isinstance(output, Choice):
+        return Choice(output.options, logprobs=True)
+    raise UserError("logprobs: needs a question with options (score: {use: choice, options: [...]}), got one without")
+
+
+def masses(replies: Iterable[Reply]) -> dict[str, float]:
+    """How much of the votes each option has, to nine digits: a reply's distribution, or one vote for what it says.
+
+    Options come in the order in which they were first given, so that of several maxima the first one was given first.
+    """
+    votes: dict[str, float] = {}
+    for reply in replies:
+        if reply.ok:
+            votes.setdefault(reply.value, 0.0)
+            for option, share in (reply.probabilities or {reply.value: 1.0}).items():
+                votes[option] = votes.get(option, 0.0) + share
+    return {option: round(mass, 9) for option, mass in votes.items()}
 
 
 def elected(answers: Sequence[Hashable | None], replies: Sequence[Reply]) -> str | None:

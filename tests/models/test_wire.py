@@ -81,7 +81,7 @@ def test_half_a_surrogate_pair_does_not_stop_a_request() -> None:
 
 def test_an_answer_is_read_with_its_bill() -> None:
     read = completion(said("hi", "length"), TEXT, "vllm")
-    assert read == ("hi", "length", Usage(1, 20, 16, 5, None))
+    assert read == ("hi", "length", Usage(1, 20, 16, 5, None), None)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_answer_is_read_with_its_bill() -> None:
 )
 def test_a_paid_answer_is_kept_whatever_its_bill_looks_like(usage: Any, expected: Usage) -> None:
     body = msgspec.json.encode({"choices": [{"message": {"content": "x"}}], "usage": usage})
-    assert completion(body, TEXT, "openai") == ("x", None, expected)
+    assert completion(body, TEXT, "openai") == ("x", None, expected, None)
 
 
 def test_no_content_is_an_empty_text_and_a_refusal_is_one() -> None:
