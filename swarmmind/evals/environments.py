@@ -23,6 +23,7 @@ _NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
     "apprentice": "swarmmind.evals.apprentice",
+    "checklist": "swarmmind.evals.checklist",
     "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
     "worksheet": "swarmmind.evals.worksheet",

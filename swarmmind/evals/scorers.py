@@ -6,6 +6,7 @@ a vote counts what will be scored.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
@@ -112,5 +113,38 @@ def pattern(ignore_case: bool = False) -> Scoring:
     return Scoring(score)
 
 
-SCORERS: dict[str, Callable[..., Scoring]] = {"choice": choice, "exact": exact, "number": number, "regex": pattern}
+def mentions() -> Scoring:
+    """1 if the output mentions every phrase of the target, else the share of those that it mentions.
+
+    The target is a list of phrases, or a text with one in each line. The whole output counts. A phrase is mentioned if
+    it stands there as whole words; case and how words are parted do not count: `Fire exits` is mentioned in
+    `- the fire\\n  exits: all of them`, `exit` is not.
+
+    Raises (from the scorer):
+        UserError: the target holds no phrase.
+    """
+
+    def score(output: Any, target: Any) -> float:
+        phrases = [_words(line) for line in (target if isinstance(target, list) else str(target).splitlines())]
+        phrases = [phrase for phrase in phrases if phrase]
+        if not phrases:
+            raise UserError(f"score.target: must be phrases, a list or one in each line, got {target!r:.60}")
+        text = "" if output is None else _words(output)
+        found = (regex.search(rf"(?<!\w){regex.escape(phrase)}(?!\w)", text) is not None for phrase in phrases)
+        return sum(found) / len(phrases)
+
+    return Scoring(score)
+
+
+def _words(text: Any) -> str:
+    return " ".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
+
+
+SCORERS: dict[str, Callable[..., Scoring]] = {
+    "choice": choice,
+    "exact": exact,
+    "mentions": mentions,
+    "number": number,
+    "regex": pattern,
+}
 """The names that a task's `score: {use: ...}` may give."""

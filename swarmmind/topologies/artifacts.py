@@ -34,17 +34,23 @@ _ANSWERED = Reply()
 
 
 class Artifact(NamedTuple):
-    """A piece of work, never empty, and the agent whose words it is."""
+    """A piece of work.
+
+    Attributes:
+        text: never empty.
+        author: the agent whose words it is.
+        steps: how many drafts, revisions and merges lie behind it, along the longest way.
+    """
 
     text: str
     author: str
+    steps: int = 1
 
 
 class Seat(NamedTuple):
-    """A node at work: who plays it, how many edges the longest way to it has, and how its agent samples there."""
+    """A node at work: who plays it, and how its agent samples there; `None`: as always."""
 
     agent: Agent
-    depth: int
     sampling: Sampling | None = None
 
 
@@ -58,7 +64,7 @@ class Desk:
         skip_finished: whether an artifact that a critic would not change goes on without its actor being asked.
 
     Attributes:
-        furthest: the artifact that came furthest: the deepest in the graph, and there the one merged most often.
+        furthest: the artifact that most steps lie behind, the first one of equals.
         replies: one for every ask that was answered or failed; only failures are whole.
     """
 
@@ -67,7 +73,6 @@ class Desk:
         self._prune: Prune = prune
         self.furthest: Artifact | None = None
         self.replies: list[Reply] = []
-        self._reached = (-1, 0)
 
     def draft(self, seat: Seat) -> Steps[Artifact | None]:
         """A first version, or `None` if it failed."""
@@ -85,23 +90,21 @@ class Desk:
         [said] = yield [self._ask(seat, "criticize", [work], TEXT, artifact=given.text)]
         comment = self._heard(said)
         if comment is None or (self._skips and is_finished(comment)):
-            return self._kept(seat, given)
+            return given
         shown = [work, quoted(seat.agent.id, comment, "comment")]
         [reply] = yield [self._ask(seat, "revise", shown, artifact=given.text, comment=comment)]
-        return self._written(seat, reply) or self._kept(seat, given)
+        return self._written(seat, reply, given) or given
 
     def merged(self, seat: Seat, candidates: Sequence[Artifact]) -> Steps[Artifact | None]:
         """One artifact of several, by a tree of merges; those of one level are asked for at once.
 
         A merge that fails comes to the first candidate of its group.
         """
-        level = 0
         left = [candidates[at] for at in survivors([one.text for one in candidates], self._prune)]
         while len(left) > 1:
-            level += 1
             groups = [left[at : at + self._unit] for at in range(0, len(left), self._unit)]
             replies = iter((yield [self._merge(seat, group) for group in groups if len(group) > 1]))
-            left = [(len(group) > 1 and self._written(seat, next(replies), level)) or group[0] for group in groups]
+            left = [(len(group) > 1 and self._written(seat, next(replies), *group)) or group[0] for group in groups]
         return left[0] if left else None
 
     def _merge(self, seat: Seat, group: Sequence[Artifact]) -> Ask:
@@ -130,14 +133,15 @@ class Desk:
             self._society.policy.check([reply])
         return None
 
-    def _written(self, seat: Seat, reply: Reply, level: int = 0) -> Artifact | None:
+    def _written(self, seat: Seat, reply: Reply, *given: Artifact) -> Artifact | None:
+        """The artifact that an agent made of others; `None` if it failed or wrote nothing."""
         text = self._heard(reply)
-        return self._kept(seat, Artifact(text, seat.agent.id), level) if text and text.strip() else None
-
-    def _kept(self, seat: Seat, artifact: Artifact, level: int = 0) -> Artifact:
-        if (seat.depth, level) > self._reached:
-            self._reached, self.furthest = (seat.depth, level), artifact
-        return artifact
+        if not text or not text.strip():
+            return None
+        made = Artifact(text, seat.agent.id, 1 + max((one.steps for one in given), default=0))
+        if self.furthest is None or made.steps > self.furthest.steps:
+            self.furthest = made
+        return made
 
 
 def is_finished(comment: str) -> bool:

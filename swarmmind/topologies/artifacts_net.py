@@ -44,5 +44,5 @@ class Net:
         for agent, depth in zip(self.players, self.depths, strict=True):
             temperature = 1 - depth / self.depths[-1]
             cooled = msgspec.structs.replace(agent.sampling, temperature=temperature) if cooling else None
-            seats.append(Seat(agent, depth, cooled))
+            seats.append(Seat(agent, cooled))
         return seats

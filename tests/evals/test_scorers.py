@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from swarmmind.effects import TEXT, Choice
 from swarmmind.errors import UserError
-from swarmmind.evals.scorers import MAX_PATTERN_SECONDS, SCORERS, choice, exact, number, pattern
+from swarmmind.evals.scorers import MAX_PATTERN_SECONDS, SCORERS, choice, exact, mentions, number, pattern
 
 ANYTHING = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.integers()) | st.booleans()
 
@@ -79,6 +79,31 @@ def test_regex_is_searched_for_and_a_slow_one_does_not_match() -> None:
     began = process_time()
     assert pattern().score("a" * 60 + "b", r"^(?:(?:a|a)*)+c\1?$|^(a+)+$|(?:(?:a+)+)+z") in (0.0, 1.0)
     assert process_time() - began < 3 * MAX_PATTERN_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "wanted"),
+    [
+        ("- The Fire\n  exits: all of them", ["fire exits"], 1.0),
+        ("exits on fire", ["fire exits"], 0.0),
+        ("the exits", ["exit"], 0.0),
+        ("signals, points (two)", ["signals", "points", "ballast", "seats"], 0.5),
+        ("signals, points", "signals\n\n ballast \n", 0.5),
+        ("a+b and c", ["a+b"], 1.0),
+        ("aab", ["a+b"], 0.0),
+        ("2 boxes", [2, "boxes"], 1.0),
+        (None, ["none"], 0.0),
+        ("", ["seats"], 0.0),
+    ],
+)
+def test_mentions_are_counted_as_whole_words(output: Any, target: Any, wanted: float) -> None:
+    assert mentions().score(output, target) == wanted
+
+
+@pytest.mark.parametrize("target", [[], "", " \n", ["", " "]])
+def test_mentions_need_a_phrase(target: Any) -> None:
+    with pytest.raises(UserError, match=r"score\.target: must be phrases"):
+        mentions().score("x", target)
 
 
 @pytest.mark.parametrize("given", [{"tolerance": -1}, {"relative": -0.1}])

@@ -122,24 +122,32 @@ def test_a_quorum_is_judged_over_all_asks_at_the_end(tmp_path: Path, share: floa
         assert seen.outcome.failure.message.startswith("13 of 15 agents answered")
 
 
+def steps(cast: Cast, calls: int) -> dict[str | None, int]:
+    """How many drafts, revisions and merges lie behind each text that was written in the first calls."""
+    behind: dict[str | None, int] = {}
+    for told in cast.told[:calls]:
+        if told.do != "criticize":
+            given = told.seen.get("artifacts") or [told.seen.get("artifact")]
+            behind[told.said] = 1 + max(behind.get(text, 0) for text in given)
+    return behind
+
+
 @pytest.mark.parametrize("kind", ["chain", "star", "mesh", "layered"])
 def test_a_budget_that_ends_it_keeps_what_came_furthest(tmp_path: Path, kind: str) -> None:
+    """Never the one revision of the first draft by the last node of a mesh, which is there at once."""
     members = society(7)
     (tmp_path / "whole").mkdir()
-    cast = Cast()
-    whole = played(tmp_path / "whole", members, cast, kind)
+    whole = played(tmp_path / "whole", members, Cast(), kind)
     for affordable in range(1, len(whole.asked)):
         folder = tmp_path / str(affordable)
         folder.mkdir()
-        part = Cast()
-        seen = played(folder, members, part, kind, Limits(calls=affordable))
-        assert seen.outcome.stopped == "calls"
-        works = [told for told in part.told[:affordable] if told.do != "criticize"]
-        assert seen.outcome.value in {told.said for told in works}
-        coolest = min(told.sampling.temperature for told in works)  # it cools with depth
-        [chosen] = [told for told in works if told.said == seen.outcome.value]
-        assert chosen.sampling.temperature == coolest
-        assert len(seen.asked) == affordable
+        cast = Cast()
+        seen = played(folder, members, cast, kind, Limits(calls=affordable))
+        assert (seen.outcome.stopped, len(seen.asked)) == ("calls", affordable)
+        behind = steps(cast, affordable)
+        assert behind[seen.outcome.value] >= max(behind.values()) - 1  # of merges at once, some may be refused
+        if not cast.did("merge"):
+            assert behind[seen.outcome.value] == max(behind.values())
 
 
 @pytest.mark.parametrize(("affordable", "do", "place"), [(27, "revise", 0), (28, "merge", 0), (29, "merge", 3)])
