@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
 Directed: TypeAlias = "nx.DiGraph[int]"
 Kind: TypeAlias = Literal["layered", "circle", "spring"]
@@ -20,7 +22,8 @@ CIRCLE_NODES, WIDE_NODES = 40, 60
 _LAYERS, _LAYER_NODES, _LONG = 30, 24, 0.5
 _MARGIN, _LEAST_HEIGHT, _ROWS_HEIGHT, _SPRING_HEIGHT = 46, 240, 460, 640
 _LEAST_ROW, _ROW = 34, 92
-_SWEEPS, _ITERATIONS, _SEED = 8, 150, 11
+_SWEEPS, _ITERATIONS, _SEED = 8, 120, 11
+_PUSHES, _ROOM = 60, 24.0
 _HUBS = 8  # a circle has at most so many nodes in its middle, and one of so many
 
 
@@ -94,7 +97,7 @@ def _on_circle(graph: Directed) -> Layout:
     for nodes, size in ((around, radius), (hubs, 0.0 if len(hubs) == 1 else 0.3 * radius)):
         for at, node in enumerate(nodes):
             angle = math.tau * at / len(nodes) - math.pi / 2
-            points[node] = (middle[0] + 1.1 * size * math.cos(angle), middle[1] + size * math.sin(angle))
+            points[node] = (middle[0] + 1.02 * size * math.cos(angle), middle[1] + size * math.sin(angle))
     return Layout("circle", WIDTH, height, _rounded(points))
 
 
@@ -113,18 +116,26 @@ def _as_springs(graph: Directed) -> Layout:
     parts = [max(sorted(part), key=lambda node: ties.degree[node]) for part in nx.connected_components(ties)]
     if len(parts) > 1:  # what is not tied together would fly apart
         ties.add_edges_from((-1, node) for node in parts)
-    found = nx.spring_layout(ties, k=1.6 / math.sqrt(len(ties)), iterations=_ITERATIONS, seed=_SEED)
+    found = nx.spring_layout(
+        ties, k=1.8 / math.sqrt(len(ties)), pos=nx.spectral_layout(ties), iterations=_ITERATIONS, seed=_SEED
+    )
     width = WIDTH if len(graph) <= WIDE_NODES else WIDE
-    pairs = [(float(found[node][0]), float(found[node][1])) for node in range(len(graph))]
-    xs = _stretched([x for x, _ in pairs], width)
-    ys = _stretched([y for _, y in pairs], _SPRING_HEIGHT)
-    return Layout("spring", width, _SPRING_HEIGHT, _rounded(list(zip(xs, ys, strict=True))))
+    places = np.array([found[node] for node in range(len(graph))], np.float64)
+    low, span = places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
+    size = np.array([width, _SPRING_HEIGHT], np.float64) - 2 * _MARGIN
+    places = _apart((places - low) / span * size)
+    points = [(float(x) + _MARGIN, float(y) + _MARGIN) for x, y in np.clip(places, 0, size)]
+    return Layout("spring", width, _SPRING_HEIGHT, _rounded(points))
 
 
-def _stretched(values: Sequence[float], size: int) -> list[float]:
-    """The values over the whole of a side, save its margins."""
-    low, high = min(values), max(values)
-    return [_MARGIN + (size - 2 * _MARGIN) * ((value - low) / (high - low) if high > low else 0.5) for value in values]
+def _apart(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The places, pushed from each other until, mostly, no two are closer than a node needs."""
+    for _ in range(_PUSHES):
+        apart = places[:, None] - places[None]
+        far = np.hypot(apart[..., 0], apart[..., 1]) + np.eye(len(places)) * _ROOM
+        push = np.maximum(0, _ROOM - far) / np.maximum(far, 1e-3) / 2
+        places = places + (apart * push[..., None]).sum(axis=1)
+    return places
 
 
 def _rounded(points: Sequence[Point]) -> list[Point]:

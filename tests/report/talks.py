@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,8 @@ def mesh(count: int) -> list[Edge]:
 def layers(*sizes: int) -> list[Edge]:
     """Every layer hears the whole layer before it."""
     starts = [sum(sizes[:at]) for at in range(len(sizes) + 1)]
-    bounds = [range(start, end) for start, end in zip(starts, starts[1:], strict=False)]
-    return [(u, v) for one, other in zip(bounds, bounds[1:], strict=False) for u in one for v in other]
+    bounds = [range(start, end) for start, end in pairwise(starts)]
+    return [(u, v) for one, other in pairwise(bounds) for u in one for v in other]
 
 
 def star(leaves: int) -> list[Edge]:

@@ -63,7 +63,7 @@ function labels(graph, sizes, width) {
   for (const [, at] of order) {
     const [name, , , x, y] = graph.nodes[at];
     const short = name.length > 18 ? name.slice(0, 17) + "…" : name;
-    const [long, r] = [short.length * 6.7, sizes[at] + 4];
+    const [long, r] = [short.length * 7.2, sizes[at] + 4];
     const below = [x - long / 2, y + r, "middle"];
     const right = [x + r, y - 7, "start"];
     const left = [x - r - long, y - 7, "end"];
@@ -93,25 +93,27 @@ function trafficPicture(graph, roleInk, tell) {
   const thick = Math.min(nodes.length > 60 ? 3.2 : 5.5, 1.7 * Math.log2(most / least));
   const weight = (value) => (most < 1.1 * least ? 1.6 : 1 + thick * Math.log(Math.max(1, value) / least) / Math.log(most / least));
   const pairs = new Set(edges.map(([u, v]) => `${u} ${v}`));
-  const bends = (u, v) => (graph.kind === "circle" ? 0.1 : pairs.has(`${v} ${u}`) ? 0.09 : graph.kind === "layered" && Math.abs(nodes[u][3] - nodes[v][3]) > 1.6 * gap ? 0.14 : 0);
+  const inward = (u, v) => (nodes[u][4] - nodes[v][4]) * (width - nodes[u][3] - nodes[v][3]) + (nodes[v][3] - nodes[u][3]) * (height - nodes[u][4] - nodes[v][4]);
+  const bends = (u, v) => (graph.kind === "circle" ? (nodes.length <= 12 ? 0.1 : Math.abs(inward(u, v)) < 2000 ? 0.09 : inward(u, v) > 0 ? 0.18 : -0.04) : pairs.has(`${v} ${u}`) ? 0.09 : graph.kind === "layered" && Math.abs(nodes[u][3] - nodes[v][3]) > 1.6 * gap ? 0.14 : 0);
   const columns = [...new Set(nodes.map((node) => node[3]))].sort((a, b) => a - b);
   const gap = columns.length > 1 ? columns[1] - columns[0] : width;
-  const picture = svg("svg", { class: `graph traffic${nodes.length > 60 ? " many" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${plural(nodes.length, "agent")} and ${plural(edges.length, "edge")}: who heard whom. Arrow keys move, Enter opens.` });
+  const picture = svg("svg", { class: `graph traffic${nodes.length > 60 ? " many" : ""}${edges.length > 150 ? " dense" : ""}`, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${plural(nodes.length, "agent")} and ${plural(edges.length, "edge")}: who heard whom. Arrow keys move, Enter opens.` });
   const drawn = [];
   let pinned = null;
+  /* What is pointed at, or was opened last, stands out with all that it is tied to. */
   const lift = (thing) => {
     const on = thing || pinned;
+    const ties = !on ? [] : on.ends ? [on, ...on.ends] : [on, ...drawn.filter((one) => one.ends?.includes(on)).flatMap((one) => [one, ...one.ends])];
+    const lit = new Set(ties);
     for (const one of drawn) {
-      const near = on && (one === on || (one.ends ? one.ends.includes(on) : on.ends && on.ends.includes(one)));
-      one.classList.toggle("dim", Boolean(on) && !near && (one.ends !== undefined || !near));
-      one.classList.toggle("on", Boolean(near));
+      one.classList.toggle("dim", Boolean(on) && !lit.has(one));
+      one.classList.toggle("on", lit.has(one));
     }
-    if (on && !on.ends) for (const edge of drawn) if (edge.ends && edge.ends.includes(on)) for (const end of edge.ends) end.classList.remove("dim");
   };
   const focus = (thing) => { picture.querySelector("[tabindex='0']")?.setAttribute("tabindex", -1); thing.setAttribute("tabindex", 0); thing.focus(); };
   const thing = (about, open, ...parts) => {
     const group = svg("g", { role: "button", tabindex: -1, "aria-label": about, mouseenter: () => lift(group), mouseleave: () => lift(null), focus: () => lift(group), blur: () => lift(null),
-      click: () => { pinned = group; lift(null); open(); } }, svg("title", {}, about), parts);
+      click: () => { pinned = group; lift(null); open(); }, keydown: (event) => key(event, group) }, svg("title", {}, about), parts);
     return group;
   };
   const dots = nodes.map(([name, role, place, x, y, , out, heard], at) => {
@@ -146,9 +148,7 @@ function trafficPicture(graph, roleInk, tell) {
     dots[at].append(svg("text", { x, y, "text-anchor": anchor, class: names.has(at) ? "" : "crowded" }, short));
   });
   dots[0]?.setAttribute("tabindex", 0);
-  picture.addEventListener("keydown", (event) => {
-    const now = event.target.closest("[role=button]");
-    if (!now) return;
+  function key(event, now) {
     const node = dots.indexOf(now);
     const around = node >= 0 ? now : now.ends.find((end) => end === now.from) || now.ends[0];
     const own = lines.filter((line) => line.ends.includes(around));
@@ -157,10 +157,13 @@ function trafficPicture(graph, roleInk, tell) {
     if (event.key === "Enter" || event.key === " ") now.dispatchEvent(new MouseEvent("click"));
     else if (event.key === "Escape") { pinned = null; lift(null); tell.nothing(); }
     else if (side) focus(dots[(dots.indexOf(around) + side + dots.length) % dots.length]);
-    else if (along && own.length) { const next = own[(own.indexOf(now) + (node >= 0 && along < 0 ? 0 : along) + own.length) % own.length]; next.from = around; focus(next); }
-    else return;
+    else if (along && own.length) {
+      const next = own[node >= 0 ? (along > 0 ? 0 : own.length - 1) : (own.indexOf(now) + along + own.length) % own.length];
+      next.from = around;
+      focus(next);
+    } else return;
     event.preventDefault();
-  });
+  }
   const ends = edges.length ? [least, most].filter((value, at, all) => at === 0 || value > all[0]) : [];
   return [picture, ends.map((value) => [weight(value), value])];
 }
@@ -195,7 +198,8 @@ function heardWhom(home, graph, open) {
   if (!graph || !graph.nodes.length) return;
   const roles = [...new Set(graph.nodes.filter((node) => node[2] >= 0).map((node) => node[1]))].sort();
   const roleInk = (role) => { const at = roles.indexOf(role); return at < 0 ? "var(--soft)" : at < ROLE_INKS.length ? `var(${ROLE_INKS[at]})` : hue(at); };
-  const hint = () => el("p", { class: "note" }, "Click an edge to read what was said on it, or an agent for its strongest ties. By keyboard: arrows move, Enter opens, Escape lets go.");
+  const hint = () => [el("p", { class: "note" }, "Click an edge to read what was said on it, or an agent for its strongest ties. By keyboard: arrows move, Enter opens, Escape lets go."),
+    el("ul", { class: "said" }, graph.edges.slice(0, 8).map(([u, v, count]) => el("li", {}, button(`${graph.nodes[u][0]} → ${graph.nodes[v][0]}`, () => safely(edge)(graph.nodes[u][2], graph.nodes[v][2]), { class: "link" }), ` about ${plural(count, "token")}`)))];
   const side = el("div", { class: "told", "aria-live": "polite", tabindex: -1 }, hint());
   const names = new Map(graph.nodes.map((node) => [node[2], node]));
   let wanted = 0;
@@ -227,7 +231,7 @@ function heardWhom(home, graph, open) {
       out[0] + heard[0] ? null : el("p", { class: "note" }, "It quoted nobody, and nobody quoted it.")].flat(Infinity).filter(Boolean));
     side.scrollTop = 0;
   }
-  const [picture, ends] = trafficPicture(graph, roleInk, { node, edge: safely(edge), nothing: () => { wanted += 1; side.replaceChildren(hint()); } });
+  const [picture, ends] = trafficPicture(graph, roleInk, { node, edge: safely(edge), nothing: () => { wanted += 1; side.replaceChildren(...hint()); } });
   home.replaceChildren(trafficLegend(graph, roles, roleInk, ends), el("div", { class: graph.size[0] > 720 ? "talk below" : "talk" }, el("div", { class: "wide" }, picture), side));
   for (const row of document.querySelectorAll("button.edge-go")) row.addEventListener("click", () => { safely(edge)(Number(row.dataset.author), Number(row.dataset.reader)); side.scrollIntoView({ block: "nearest" }); });
   $("edges").open = false;
