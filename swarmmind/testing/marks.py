@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
@@ -39,6 +39,7 @@ class Said(NamedTuple):
         output: what it should answer with.
         text: what it said; `None` if it failed.
         mark: stands in the text, unless the output leaves no room for it.
+        do: what it was asked to do, if its observation says so.
     """
 
     agent: str
@@ -48,6 +49,7 @@ class Said(NamedTuple):
     output: Output
     text: str | None
     mark: str
+    do: str = ""
 
 
 class Marked:
@@ -100,7 +102,8 @@ class Marked:
         latency = 0.5 + _chance(self._speeds, call.key)
         answered = ScriptedFunction(say, latency).answer(request, call)
         self._turns[name] += 1
-        self.calls.append(Said(name, self._turns[name], call.key, request.messages, request.output, text, mark))
+        do = str(request.observation.get("do", "")) if isinstance(request.observation, Mapping) else ""
+        self.calls.append(Said(name, self._turns[name], call.key, request.messages, request.output, text, mark, do))
         return answered
 
     async def close(self) -> None:

@@ -42,41 +42,32 @@ from swarmmind.testing.play import MODEL, play
 from swarmmind.topologies import Policy, Question, Society, Topology
 from swarmmind.topologies.recall import with_stores
 
-PROMISES = (
-    "determinism",
-    "chance",
-    "latency",
-    "words",
-    "value",
-    "barrier",
-    "calls",
-    "failures",
-    "budget",
-    "resume",
-)
-_MOST_CUTS = 40  # kills, and budgets, that are tried: spread over the whole run if it makes more calls
+PROMISES = ("determinism", "chance", "latency", "words", "value", "barrier", "calls", "failures", "budget", "resume")
+_MOST_CUTS = 24  # kills, and budgets, that are tried: spread over the whole run if it makes more calls
 _FAILING_SHARE = 0.2
 
 
 def check_topology(
     topology: Topology | Callable[..., Program],
-    society: Society | None = None,
+    society: Society | int = 5,
     *,
-    agents: int = 5,
     parameters: Mapping[str, Any] | None = None,
     answer: Answer = marked,
     barrier: bool = False,
+    asides: Collection[str] = (),
     excused: Collection[str] = (),
 ) -> None:
     """Check a topology.
 
     Args:
         topology: the generator function, or a `Topology` with its price.
-        society: who takes part, the question, the memory; by default solvers without memory. Their models are replaced.
-        agents: how many solvers, without a society.
+        society: who takes part, the question, the memory; a number is so many solvers without memory. Their models are
+            replaced.
         parameters: the topology's own.
         answer: what agents say, where marked sentences, options and documents will not do.
         barrier: whether it goes in rounds, so that nobody reads what is said in the same round.
+        asides: what agents are asked to `do`, in the words of their observations, that answers no question: where
+            nothing else was said, there is no value to lose.
         excused: promises that it does not make.
 
     Raises:
@@ -86,13 +77,17 @@ def check_topology(
         if name not in PROMISES:
             raise ValueError(f"excused: expected names of promises, got {name!r}{near(name, PROMISES)}")
     found = topology if isinstance(topology, Topology) else Topology(topology)
-    members = society or Society([Agent(f"solver-{at}", "solver") for at in range(agents)], Window(0), Question("?"))
+    members = society if isinstance(society, Society) else _solvers(society)
     named = [msgspec.structs.replace(agent, model=MODEL, index=at) for at, agent in enumerate(members.agents)]
     with tempfile.TemporaryDirectory() as folder:
-        check = _Check(Path(folder), found, members._replace(agents=named), dict(parameters or {}), answer)
+        check = _Check(Path(folder), found, members._replace(agents=named), dict(parameters or {}), answer, asides)
         for promise in PROMISES:
             if promise not in excused and (barrier or promise != "barrier"):
                 getattr(check, promise)()
+
+
+def _solvers(count: int) -> Society:
+    return Society([Agent(f"solver-{at}", "solver") for at in range(count)], Window(0), Question("?"))
 
 
 Rows: TypeAlias = Sequence[tuple[str, ...]]
@@ -134,10 +129,16 @@ class _Check:
     """The promises of one topology, each a method."""
 
     def __init__(
-        self, folder: Path, topology: Topology, society: Society, parameters: dict[str, Any], answer: Answer
+        self,
+        folder: Path,
+        topology: Topology,
+        society: Society,
+        parameters: dict[str, Any],
+        answer: Answer,
+        asides: Collection[str],
     ) -> None:
         self._folder, self._topology, self._society = folder, topology, society
-        self._parameters, self._answer = parameters, answer
+        self._parameters, self._answer, self._asides = parameters, answer, asides
         self._plays = 0
         self._base = self._play("determinism", "a run")
 
@@ -230,7 +231,8 @@ class _Check:
         """The value is what somebody said, and is there if anybody answered the question."""
         outcome, replies = run.outcome, {key: reply for key, reply in run.asked().items() if reply.ok}
         wanted = self._society.question.output
-        answers = sum(call.key in replies and call.output == wanted for call in run.calls)
+        said = [call for call in run.calls if call.key in replies and call.do not in self._asides]
+        answers = sum(call.output == wanted for call in said)
         if outcome.value is None:
             why = f": {outcome.failure.message}" if outcome.failure else ""
             assert not answers, f"{promise}: {where} gave {answers} answers and came to nothing{why}"
