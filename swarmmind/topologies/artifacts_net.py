@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import msgspec
-import networkx as nx
 
 from swarmmind.effects import Record
 from swarmmind.topologies.artifacts import Seat
-from swarmmind.topologies.graphs import Graph
+from swarmmind.topologies.graphs import Graph, drawn
 from swarmmind.topologies.society import Society
 
 
@@ -18,6 +17,9 @@ class Net:
         players: who plays each node; the sink is played by the agent that would play one more node.
         edges: those of the graph, sorted, then those into the sink.
         depths: of each node, the number of edges of the longest way to it; the sink lies below all others.
+
+    Raises:
+        UserError: see `Graph.directed` and `Graph.played`.
     """
 
     def __init__(self, society: Society, graph: Graph) -> None:
@@ -27,16 +29,23 @@ class Net:
         self.players = [*players, agents[sink % len(agents)]]
         drains = [v for v in range(sink) if not self._graph.out_degree(v)]
         self.edges = [*sorted(self._graph.edges), *((v, sink) for v in drains)]
-        self.depths = [0] * (sink + 1)
-        for u in nx.topological_sort(self._graph):
+        self.depths = self._depths(sink)
+
+    def _depths(self, sink: int) -> list[int]:
+        depths, missing = [0] * (sink + 1), [self._graph.in_degree(v) for v in range(sink)]
+        ready = [v for v in range(sink) if not missing[v]]
+        for u in ready:  # it grows while it is walked (Kahn)
             for v in self._graph.successors(u):
-                self.depths[v] = max(self.depths[v], self.depths[u] + 1)
-        self.depths[sink] = max(self.depths) + 1
+                depths[v] = max(depths[v], depths[u] + 1)
+                missing[v] -= 1
+                if not missing[v]:
+                    ready.append(v)
+        depths[sink] = max(depths) + 1
+        return depths
 
     def record(self) -> Record:
-        """The graph, for people."""
-        edges = [[u, v] for u, v in self.edges if v < len(self.players) - 1]
-        return Record("graph", {"nodes": [agent.id for agent in self.players[:-1]], "edges": edges})
+        """The graph without its sink, for people."""
+        return drawn(self._graph, self.players[:-1])
 
     def seats(self, cooling: bool) -> list[Seat]:
         """A seat for each node and the sink; cooling, its temperature is 1 - depth / depth of the graph."""
