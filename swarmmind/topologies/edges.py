@@ -126,7 +126,7 @@ class Edges(msgspec.Struct, frozen=True):
         """Potential edges that begin with one probability, save those whose logit is given as `{"a > b": 0.3}`.
 
         Raises:
-            UserError: a probability is not within (0, 1), or a logit is of no potential edge.
+            UserError: a probability is not within (0, 1), a logit is of no potential edge, or a rank of no node.
         """
         if not 0 < probability < 1:
             raise UserError(f"probability: must lie between 0 and 1, both excluded, got {probability}")
@@ -135,6 +135,9 @@ class Edges(msgspec.Struct, frozen=True):
         for unknown in given:
             hint = near(unknown, [name(pair) for pair in pairs])
             raise UserError(f"logits: expected potential edges, 'a{ARROW}b', found {unknown!r}{hint}")
+        for unknown in sorted(set(ranks or {}) - {u for u, _ in pairs}):
+            hint = near(unknown, sorted({u for u, _ in pairs}))
+            raise UserError(f"ranks: expected nodes that something leaves, found {unknown!r}{hint}")
         start = logit(probability)
         return Edges(tuple(pairs), tuple(start if one is None else float(one) for one in values), dict(ranks or {}))
 
