@@ -62,14 +62,14 @@ class Reputation:
         return self.of.get(judge, 0.0) ** 2 if any(self.of.values()) else 1.0
 
     def settle(self, ballots: Sequence[Ballot]) -> list[Ranking]:
-        """Rank the answers of one batch by the weights before it, then learn from the verdicts in it.
+        """Rank the answers of one batch by the weights before it, then learn from its verdicts, lesson by lesson.
 
         So no mark of a problem has a say in who wins that problem.
         """
         judges = {verdict.judge for ballot in ballots for verdict in ballot.verdicts}
         weights = {judge: self.weight(judge) for judge in judges}
         rankings = [_rank(ballot, weights) for ballot in ballots]
-        for ballot, ranking in zip(ballots, rankings, strict=True):
+        for ballot, ranking in sorted(zip(ballots, rankings, strict=True), key=lambda pair: pair[0].lesson):
             marks = {"none": None, "agreement": ranking.strengths, "calibration": ballot.marks}[self._rule]
             for judge, share in _held(ballot, marks or {}).items():
                 self.of[judge] = _KEPT * self.of.get(judge, 0.0) + (1 - _KEPT) * share
@@ -82,16 +82,20 @@ def recount(ballots: Iterable[Ballot], rule: Rule) -> Iterator[tuple[list[Rankin
     `calibration` needs ballots with marks: those of a run under that rule.
 
     Args:
-        ballots: in the order of their batches (see `Ballot.read`).
+        ballots: of all records named `verdicts` (see `Ballot.read`), in any order.
         rule: where reputation comes from.
 
     Yields:
         Batch by batch, the rankings, and every judge's reputation after it.
     """
     reputation = Reputation(rule)
-    for _, batch in groupby(ballots, lambda ballot: ballot.batch):
+    for _, batch in groupby(sorted(ballots, key=_batch), _batch):
         rankings = reputation.settle(list(batch))
         yield rankings, dict(reputation.of)
+
+
+def _batch(ballot: Ballot) -> int:
+    return ballot.batch
 
 
 def _rank(ballot: Ballot, weights: Mapping[str, float]) -> Ranking:
