@@ -121,3 +121,26 @@ def test_a_budget_that_ends_it_early_keeps_everybodys_latest_answer(
     seen = played(tmp_path, "debate", members, model, Limits(calls=affordable), rounds=3)
     assert (seen.outcome.value, seen.outcome.stopped) == (wanted, "calls")
     assert seen.meter.usage.calls == affordable
+
+
+def test_agreement_ends_it_only_if_that_is_wanted(tmp_path: Path) -> None:
+    said = [["ANSWER: 1", "ANSWER: 2"], ["ANSWER: 2"], ["I say\nANSWER: 2."]]
+    for early, calls_made in ((True, 6), (False, 15)):
+        folder = tmp_path / str(early)
+        folder.mkdir()
+        members = society(3)
+        seen = played(folder, "debate", members, saying(*said), rounds=5, stop_on_agreement=early)
+        assert (seen.outcome.value, seen.meter.usage.calls) == ("ANSWER: 2", calls_made)
+        assert calls("debate", members, rounds=5, stop_on_agreement=early) == 15
+
+
+@pytest.mark.parametrize("odd", ["ANSWER: 2", OSError("down"), " "])
+def test_dissent_and_silence_are_no_agreement(tmp_path: Path, odd: str | Exception) -> None:
+    model = saying("ANSWER: 1", "ANSWER: 1", [odd])
+    assert played(tmp_path, "debate", society(3), model, rounds=3, stop_on_agreement=True).meter.usage.calls == 9
+
+
+def test_who_fails_later_agrees_with_its_last_answer(tmp_path: Path) -> None:
+    model = saying(["ANSWER: 1", OSError("down")], ["ANSWER: 2", "ANSWER: 1"])
+    seen = played(tmp_path, "debate", society(2), model, rounds=4, stop_on_agreement=True)
+    assert (seen.outcome.value, seen.meter.usage.calls) == ("ANSWER: 1", 4)
