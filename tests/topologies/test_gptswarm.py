@@ -37,7 +37,7 @@ def heard(model: Said) -> dict[str, set[str]]:
 
 def only(*edges: str) -> dict[str, float]:
     """Logits that leave no doubt, beside a `probability` that is next to nothing."""
-    return dict.fromkeys(edges, -OFF)
+    return dict.fromkeys(edges, 20.0)
 
 
 def drawn(folder: Path, members: Society, model: Any, *edges: str, **more: Any) -> Played:
