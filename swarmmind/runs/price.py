@@ -14,8 +14,8 @@ from swarmmind.models.prices import FREE, Price
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.rehearsal import Most, Rehearsal, rehearse
 
-MAX_REHEARSED = Most(calls=20_000, tokens=64_000_000)
-"""Each of them two to four seconds of rehearsal."""
+MAX_REHEARSED = Most(calls=60_000, tokens=200_000_000)
+"""Each of them takes some three seconds of an idle core."""
 
 
 class Estimate(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from swarmmind.runtime.clock import VirtualClock
 from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.handler import Handler
-from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.journal import Journal, Question, Timing
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
 from swarmmind.spec.embedder import EmbedderSpec
@@ -131,9 +131,8 @@ async def rehearse(plan: Plan, most: Most) -> Rehearsal:
     embeddings = Embeddings(rehearsal.vectors, plan.task.embedder.batch)
     handlers: dict[type, Handler] = {Ask: rehearsal, Embed: embeddings, Load: stores, Persist: stores}
     with tempfile.TemporaryDirectory() as folder:
-        journal = Journal(Path(folder) / "journal.sqlite")
+        journal = _Forgetful(Path(folder) / "journal.sqlite")
         try:
-            journal.start()
             clock = VirtualClock()
             world = World(journal, clock, plan.streams, Purse(Limits()), Meter())
             await Driver(world, handlers).run(plan.program)
@@ -180,6 +179,28 @@ class _Empty:
     def read(self, effect: Load | Persist, outcome: Outcome) -> Loaded | Persisted:
         """No program answers for a store."""
         return type(effect).result(failure=outcome.failure)
+
+
+class _Forgetful(Journal):
+    """A journal that keeps nothing: nobody resumes a rehearsal."""
+
+    def digest(self, effect: Any) -> Question:
+        return _NOTHING
+
+    def question(self, effect: Any, question: Question) -> None:
+        pass
+
+    def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
+        pass
+
+    def flush(self) -> None:
+        callbacks, self._callbacks = self._callbacks, []
+        self._rows, self._count = {}, 0
+        for callback in callbacks:
+            callback()
+
+
+_NOTHING = Question(b"", (), b"")
 
 
 def _answer(ask: Ask, flight: Flight, number: int) -> tuple[str, Any]:

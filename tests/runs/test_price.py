@@ -77,6 +77,27 @@ def test_calls_and_the_longest_chain_of_them(swarm: Any, calls: int, path: int, 
     assert (found.complete, found.counted, found.waiting_seconds, found.seconds) == (True, True, 0, None)
 
 
+@pytest.mark.parametrize(
+    ("swarm", "calls", "path"),
+    [
+        # MacNet, coordination.md section 2: a draft, two calls for each edge, merges in a binary tree.
+        (solvers(16, "macnet", graph="mesh"), 348, 78),
+        (solvers(16, "macnet", graph="star"), 75, 9),
+        (solvers(16, "macnet", graph="chain"), 33, 33),
+        (solvers(64, "macnet", graph="layered"), 1_613, 37),
+        (solvers(64, "macnet", graph="mesh"), 5_988, 444),
+        # Section 3: as many layers as there are; rounds of a question and its answers, opinions, the leader.
+        (solvers(6, "moa", layers=3), 6 * 2 + 1, 3),
+        (solvers(5, "mindstorm", rounds=2), 2 * (1 + 5) + 5 + 1, 2 * 2 + 2),
+        (solvers(129, "hierarchy", branching=8), 129, 4),
+        (solvers(6, "peer-ranking", pairs=3), 6 * (1 + 3), 2),
+    ],
+)
+def test_the_laws_of_topologies_in_which_answers_travel(swarm: Any, calls: int, path: int, work: Path) -> None:
+    found = priced(work, swarm)
+    assert (found.calls, found.rehearsed, found.critical_path, found.complete) == (calls, calls, path, True)
+
+
 @pytest.mark.parametrize("topology", ["vote", "debate"])
 def test_problems_of_a_data_set_do_not_wait_for_each_other(topology: str, work: Path) -> None:
     write_sums(work, SUMS)

@@ -32,7 +32,7 @@ from .witness import (
 
 PARTS = list(library.names("topologies"))
 TEXTS = [name for name in PARTS if not SCENES.get(name, Scene()).world]
-APART = {"solo", "vote", "self-consistency", "best-of", "world"}  # nobody reads what others said
+APART = {"solo", "vote", "self-consistency", "world"}  # nobody reads what others said
 TIMED = {"gossip"}  # what is asked depends on how long answers take: deadlines are part of what it does
 BUILT = {"swarmsys"}  # if a budget ends it, its value is put together from what several said
 FLOWING = [name for name in PARTS if name.startswith(("macnet", "hierarchy", "gptswarm", "gossip"))]
