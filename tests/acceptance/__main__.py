@@ -16,6 +16,7 @@ from . import (
     kill,
     longterm_kill,
     macnet,
+    moa,
     musicswarm,
     omne,
     same_seed,
@@ -23,6 +24,7 @@ from . import (
     scale,
     swarmbench,
     swarmsys,
+    votes,
 )
 from .experiment import Experiment
 
@@ -36,6 +38,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "kill": kill.run,
     "longterm-kill": longterm_kill.run,
     "macnet": macnet.run,
+    "moa": moa.run,
     "musicswarm": musicswarm.run,
     "omne": omne.run,
     "same-seed": same_seed.run,
@@ -43,6 +46,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "scale": scale.run,
     "swarmbench": swarmbench.run,
     "swarmsys": swarmsys.run,
+    "votes": votes.run,
 }
 
 

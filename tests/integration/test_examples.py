@@ -24,7 +24,7 @@ SHORT = ("sampling.max_tokens=60", f"budget.calls={CALLS}", "model={name: vllm/t
 
 
 @pytest.mark.parametrize(
-    "example", ["swarmsys", "omne", "sapo", "musicswarm", "debate"], ids=lambda example: str(example)
+    "example", ["swarmsys", "omne", "sapo", "musicswarm", "debate", "moa"], ids=lambda example: str(example)
 )
 def test_an_example_runs_unchanged_against_a_real_server(vllm: Vllm, example: str, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / example, tmp_path / example, ignore=shutil.ignore_patterns("runs", ".swarmmind"))
