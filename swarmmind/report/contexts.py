@@ -142,8 +142,9 @@ class Contexts:
         self._source, self._members, self._listener = source, list(members.values()), listener
         self._names: list[str] = ["(other names)"]
         self._numbers: dict[str, int] = {}
+        self._own: list[int] = []  # of each member, the number of its name as prompts show it
         for member in self._members:
-            self._numbers.setdefault(as_quoted(member.id), len(self._names))
+            self._own.append(self._numbers.setdefault(as_quoted(member.id), len(self._names)))
             self._names.append(member.id)
         self._known = len(self._names)
         self._cache: dict[bytes, Part] = {}
@@ -250,7 +251,7 @@ class Contexts:
         if self._reader < 0:
             return
         member, row = self._members[self._reader], self._row
-        own = row.pop(self._numbers[as_quoted(member.id)], None)
+        own = row.pop(self._own[self._reader], None)
         self._sums[_OWN] += own.characters if own else 0
         others, by_role = Counter[str](), Counter[str]()
         for number, heard in row.items():

@@ -14,35 +14,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias, cast
+from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from swarmmind.agents.prompts import CHARACTERS_PER_TOKEN
-from swarmmind.report import text
 from swarmmind.report.contexts import as_quoted
+from swarmmind.report.declared import READER_BITS, Declared, Numbers
 from swarmmind.report.layout import arrange
 from swarmmind.report.read import Source
-from swarmmind.report.records import GRAPH
 from swarmmind.report.tally import Member
 
 MAX_AGENTS, MAX_EDGES, MAX_STRONGEST, MAX_PARTNERS, MAX_ROLES = 150, 600, 30, 8, 12
-_MAX_RECORDS, _MAX_CHARACTERS, _MAX_DECLARED, _MAX_NAMES = 1000, 64_000_000, 1_000_000, 100_000
-_MAX_STATISTICS = 24
-_READER_BITS = 32
-_READER = (1 << _READER_BITS) - 1
-
-Numbers: TypeAlias = NDArray[np.int64]
-
-
-class _Record(msgspec.Struct):
-    """A record of the series `graph`: who plays each node, edges between nodes, and what is known of the graph."""
-
-    nodes: list[str | int]
-    edges: list[tuple[int, int]] = []
-    statistics: dict[str, Any] = {}
+_READER = (1 << READER_BITS) - 1
 
 
 class Heard:
@@ -65,64 +49,6 @@ class Heard:
     def columns(self) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         """Author, reader, characters and prompts of every edge."""
         return _numbers(self._authors), _numbers(self._readers), _numbers(self._characters), _numbers(self._prompts)
-
-
-class Declared:
-    """The graphs that topologies left: all their edges, between agents.
-
-    Args:
-        source: the run.
-        members: its agents; a node of somebody else, who was never asked, is an agent as well.
-
-    Attributes:
-        names: of all agents, members first.
-        graphs: how many different graphs there were.
-        unread: records that are not read: of another shape, or far too long.
-        edges: author << 32 | reader of each edge, ascending.
-        statistics: name and value; from the least to the greatest if graphs differ.
-    """
-
-    def __init__(self, source: Source, members: Mapping[str, Member]) -> None:
-        self.names = list(members)
-        self._places = {name: place for place, name in enumerate(self.names)}
-        self.unread = 0
-        self._named: set[int] = set()
-        codes: set[int] = set()
-        found: dict[str, list[Any]] = {}
-        seen: set[int] = set()
-        for _, data in islice(source.records(GRAPH), _MAX_RECORDS):
-            if hash(data) in seen:
-                continue
-            record = _graph(data)
-            if record is None or not self._add(record, codes):
-                self.unread += 1
-                continue
-            seen.add(hash(data))
-            for name, value in islice(record.statistics.items(), _MAX_STATISTICS):
-                found.setdefault(name, []).append(value)
-        self.graphs = len(seen)
-        self.edges: Numbers = np.array(sorted(codes), np.int64)
-        self.nodes = sorted(self._named)
-        self.statistics = [(name, _range(values)) for name, values in islice(found.items(), _MAX_STATISTICS)]
-
-    def _add(self, record: _Record, codes: set[int]) -> bool:
-        if len(self.names) + len(record.nodes) > _MAX_NAMES + len(self._places):
-            return False
-        played = [self._place(str(name)) for name in record.nodes]
-        if not all(0 <= u < len(played) and 0 <= v < len(played) for u, v in record.edges):
-            return False
-        self._named.update(played)
-        for u, v in islice(record.edges, max(0, _MAX_DECLARED - len(codes))):
-            if played[u] != played[v]:
-                codes.add(played[u] << _READER_BITS | played[v])
-        return True
-
-    def _place(self, name: str) -> int:
-        place = self._places.get(name)
-        if place is None:
-            place = self._places[name] = len(self.names)
-            self.names.append(name)
-        return place
 
 
 @dataclass(frozen=True)
@@ -204,7 +130,7 @@ class Traffic:
 
     def _pairs(self, codes: Numbers) -> list[tuple[int, int]]:
         """Declared edges as pairs of numbers in the picture; those that lead out of it are left out."""
-        pairs = np.stack((self._row[codes >> _READER_BITS], self._row[codes & _READER]), axis=1)
+        pairs = np.stack((self._row[codes >> READER_BITS], self._row[codes & _READER]), axis=1)
         return [(u, v) for u, v in pairs[(pairs >= 0).all(axis=1)].tolist()]
 
     def _node(self, place: int, point: tuple[float, float]) -> list[Any]:
@@ -234,11 +160,16 @@ class Traffic:
     def _declare(self) -> None:
         """Tell traffic along declared edges (1) from that the other way (2) and beside them (3); 0: there are none."""
         codes = self.declared.edges
-        self._codes: Numbers = self._authors << _READER_BITS | self._readers
+        self._codes: Numbers = self._authors << READER_BITS | self._readers
         self._kind: Numbers = np.zeros(len(self._codes), np.int64)
         if len(codes):
-            back = self._readers << _READER_BITS | self._authors
-            self._kind = np.where(np.isin(self._codes, codes), 1, np.where(np.isin(back, codes), 2, 3)).astype(np.int64)
+            back = self._readers << READER_BITS | self._authors
+            other = (
+                0 if self.declared.left_out else 3
+            )  # of a graph that is known in part, nobody knows what is beside it
+            self._kind = np.where(np.isin(self._codes, codes), 1, np.where(np.isin(back, codes), 2, other)).astype(
+                np.int64
+            )
         self.against, self.beside = int((self._kind == 2).sum()), int((self._kind == 3).sum())
         self.unused = len(codes) - int((self._kind == 1).sum())
 
@@ -292,22 +223,6 @@ class Traffic:
         if more:
             rows[MAX_ROLES:] = [("all others", "all others", sum(row[2] for row in more), sum(row[3] for row in more))]
         return rows
-
-
-def _graph(data: str) -> _Record | None:
-    try:
-        return msgspec.json.decode(data, type=_Record) if len(data) <= _MAX_CHARACTERS else None
-    except msgspec.MsgspecError:
-        return None
-
-
-def _range(values: Sequence[Any]) -> str:
-    """A statistic of all graphs: a number, from the least to the greatest if they differ; else the first one."""
-    numbers = [cast("float", value) for value in values if isinstance(value, int | float)]
-    if len(numbers) < len(values) or len(set(numbers)) == 1:
-        shown = values[0] if values[0] is None or isinstance(values[0], int | float) else text.plain(values[0])
-        return text.number(shown)[:100] if shown is not None else "none"
-    return f"{text.number(min(numbers))} to {text.number(max(numbers))}"
 
 
 def _numbers(column: array[int]) -> Numbers:

@@ -192,6 +192,20 @@ def test_the_graphs_of_several_problems_are_one(tmp_path: Path):
     assert found.declared.statistics == [("sigma", "1.5 to 2"), ("kind", "ring"), ("none", "none")]
 
 
+def test_edges_may_lead_both_ways_and_name_agents(tmp_path: Path):
+    asked = [("a", quoted("b", "x")), ("b", quoted("a", "y"))]
+    found = declared(tmp_path, asked, {"nodes": ["a", "b"], "edges": [["a", "b"]], "directed": False})
+    assert (len(found.declared.edges), found.unused, found.against, found.beside) == (2, 0, 0, 0)
+
+
+def test_beside_a_graph_that_is_known_in_part_nothing_can_be_told(tmp_path: Path):
+    asked = [("a", "?"), ("b", quoted("a", "x")), ("c", quoted("b", "y"))]
+    record = {"nodes": ["a", "b"], "edges": [[0, 1]], "left_out": {"nodes": 1, "edges": 7}}
+    found = declared(tmp_path, asked, record)
+    assert (found.declared.left_out, found.beside) == (7, 0)
+    assert "7 declared edges more are not on record" in Page(render(tmp_path)).text
+
+
 ODD: list[Any] = [
     None, 7, "x", [], {}, {"nodes": 3}, {"nodes": ["a"], "edges": [[0, 1]]}, {"nodes": ["a"], "edges": [[-1, 0]]},
     {"nodes": ["a", "b"], "edges": [[0, 1, 2]]}, {"nodes": [None], "edges": []}, {"nodes": ["a"], "statistics": 4},

@@ -165,7 +165,8 @@ function trafficPicture(graph, roleInk, tell) {
     event.preventDefault();
   }
   const ends = edges.length ? [least, most].filter((value, at, all) => at === 0 || value > all[0]) : [];
-  return [picture, ends.map((value) => [weight(value), value])];
+  const pin = (author, reader) => { pinned = lines[edges.findIndex(([u, v]) => nodes[u][2] === author && nodes[v][2] === reader)] || null; lift(null); };
+  return [picture, ends.map((value) => [weight(value), value]), pin];
 }
 
 function trafficLegend(graph, roles, roleInk, ends) {
@@ -200,11 +201,12 @@ function heardWhom(home, graph, open) {
   const roleInk = (role) => { const at = roles.indexOf(role); return at < 0 ? "var(--soft)" : at < ROLE_INKS.length ? `var(${ROLE_INKS[at]})` : hue(at); };
   const hint = () => [el("p", { class: "note" }, "Click an edge to read what was said on it, or an agent for its strongest ties. By keyboard: arrows move, Enter opens, Escape lets go."),
     el("ul", { class: "said" }, graph.edges.slice(0, 8).map(([u, v, count]) => el("li", {}, button(`${graph.nodes[u][0]} → ${graph.nodes[v][0]}`, () => safely(edge)(graph.nodes[u][2], graph.nodes[v][2]), { class: "link" }), ` about ${plural(count, "token")}`)))];
-  const side = el("div", { class: "told", "aria-live": "polite", tabindex: -1 }, hint());
+  const side = el("div", { class: "told", "aria-live": "polite" }, hint());
   const names = new Map(graph.nodes.map((node) => [node[2], node]));
   let wanted = 0;
   async function edge(author, reader) {
     const mine = wanted += 1;
+    pin(author, reader);
     const [name, shown] = [INDEX.agents[author][0], names.get(author)?.[5] || INDEX.agents[author][0]];
     const [to, , count, , , places] = INDEX.agents[reader];
     const [found, seen] = await conversation(reader, shown);
@@ -231,7 +233,7 @@ function heardWhom(home, graph, open) {
       out[0] + heard[0] ? null : el("p", { class: "note" }, "It quoted nobody, and nobody quoted it.")].flat(Infinity).filter(Boolean));
     side.scrollTop = 0;
   }
-  const [picture, ends] = trafficPicture(graph, roleInk, { node, edge: safely(edge), nothing: () => { wanted += 1; side.replaceChildren(...hint()); } });
+  const [picture, ends, pin] = trafficPicture(graph, roleInk, { node, edge: safely(edge), nothing: () => { wanted += 1; side.replaceChildren(...hint()); } });
   home.replaceChildren(trafficLegend(graph, roles, roleInk, ends), el("div", { class: graph.size[0] > 720 ? "talk below" : "talk" }, el("div", { class: "wide" }, picture), side));
   for (const row of document.querySelectorAll("button.edge-go")) row.addEventListener("click", () => { safely(edge)(Number(row.dataset.author), Number(row.dataset.reader)); side.scrollIntoView({ block: "nearest" }); });
   $("edges").open = false;
