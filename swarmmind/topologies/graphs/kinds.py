@@ -75,18 +75,18 @@ def _pair(rank: int) -> tuple[int, int]:
     return rank - v * (v - 1) // 2, v
 
 
-def small_world(n: int, seed: int, k: int = 4, p: float = 0.2) -> Undirected:
+def small_world(n: int, seed: int, k: int = 4, p: float = 0.2, tries: int = 100) -> Undirected:
     """Watts and Strogatz (1998), connected: k neighbors on a ring, each edge rewired with probability p.
 
-    A mesh if there are no more than k nodes.
+    A mesh if there are no more than k nodes. The first of `tries` graphs that is connected.
     """
     if k >= n:
         return mesh(n)
     _affordable(n * k // 2)
     try:
-        return joined(n, nx.connected_watts_strogatz_graph(n, k, p, seed=seed).edges)
+        return joined(n, nx.connected_watts_strogatz_graph(n, k, p, tries, seed).edges)
     except nx.NetworkXError:
-        message = f"graph: 100 small worlds of n={n}, k={k}, p={p:g} were drawn, and none is connected"
+        message = f"graph: {tries} small worlds of n={n}, k={k}, p={p:g} were drawn, none of them connected"
         raise UserError(f"{message}; raise 'k' or lower 'p'") from None
 
 
