@@ -10,6 +10,7 @@ import pytest
 
 from swarmmind.effects import Limits
 from swarmmind.spec import library
+from swarmmind.topologies import TOPOLOGIES
 
 from .swarms import FAIL
 from .witness import (
@@ -31,13 +32,14 @@ from .witness import (
 )
 
 PARTS = list(library.names("topologies"))
+ONE_EACH = [name for name in PARTS if name in TOPOLOGIES]
 TEXTS = [name for name in PARTS if not SCENES.get(name, Scene()).world]
 APART = {"solo", "vote", "self-consistency", "world"}  # nobody reads what others said
 TIMED = {"gossip"}  # what is asked depends on how long answers take: deadlines are part of what it does
 BUILT = {"swarmsys"}  # if a budget ends it, its value is put together from what several said
-FLOWING = [name for name in PARTS if name.startswith(("macnet", "hierarchy", "gptswarm", "gossip"))]
+FLOWING = [name for name in PARTS if name.startswith(("macnet", "hierarchy", "gptswarm"))]
 # What is asked for that is no answer to the question, so that nothing is there to return if that is all there was.
-NO_ANSWERS = {"ask", "criticize", "judge", "explore", "work", "end"}
+NO_ANSWERS = {"ask", "criticize", "judge", "explore", "work", "end", "message"}
 
 
 # --- failing ----------------------------------------------------------------------------------------------------------
@@ -135,7 +137,7 @@ def test_a_policy_that_bears_no_failure_ends_it_with_the_first_one(name: str, se
 # --- spending ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", ONE_EACH)
 def test_a_spent_budget_returns_the_best_so_far_and_a_resumed_run_comes_to_the_same(name: str, tmp_path: Path) -> None:
     whole = Marked(jitter(1))
     wanted = run(tmp_path / "whole", name, whole, society(name))
@@ -173,7 +175,7 @@ def test_the_same_is_asked_however_long_answers_take(name: str, kind: str, tmp_p
     assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", ONE_EACH)
 def test_a_run_replays_from_its_journal_alone(name: str, tmp_path: Path) -> None:
     first = run(tmp_path, name, Marked(jitter(4), now_and_then(4)), society(name))
     silent = Marked(down=lambda agent, key: True)
@@ -196,6 +198,18 @@ def test_a_straggler_costs_its_own_branch_alone(name: str, tmp_path: Path) -> No
                 assert one.end == ends[one.key], f"{one.key} of {one.agent} waited for {slow}"
                 ended += 1
     assert ended
+
+
+@pytest.mark.parametrize("name", sorted(TIMED))
+def test_where_nobody_waits_all_others_are_done_before_a_straggler_has_said_anything(name: str, tmp_path: Path) -> None:
+    usual = Marked()
+    run(tmp_path / "usual", name, usual, society(name))
+    for slow in [agent.id for agent in society(name).agents][::3]:
+        late = Marked(lambda agent, key, slow=slow: 100.0 if agent == slow else 1.0)
+        run(tmp_path / slow, name, late, society(name))
+        calls = [Counter(one.agent for one in model.told if one.end < 100) for model in (usual, late)]
+        assert calls[0].pop(slow)
+        assert calls[0] == calls[1]
 
 
 def downstream(told: list[Told], slow: str) -> set[str]:

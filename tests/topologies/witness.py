@@ -233,8 +233,8 @@ def run(folder: Path, name: str, model: Marked, cast: Society, limits: Limits | 
 
 
 def results(folder: Path) -> list[tuple[str, ...]]:
-    """What was asked and answered, by key."""
-    return sorted(row[1:] for row in content(folder / "journal.sqlite") if row[0] == "result")
+    """What agents were asked and answered, by key."""
+    return sorted(row[1:] for row in content(folder / "journal.sqlite") if row[0] == "result" and row[2] == "Ask")
 
 
 def outputs(value: Any) -> list[Any]:
