@@ -94,6 +94,16 @@ def test_a_failed_merge_falls_back_to_the_first_of_its_group(tmp_path: Path) -> 
     assert [told.seen["artifacts"][0] for told in cast.did("merge")].count(first.said) == 3
 
 
+def test_where_merges_fail_the_value_is_still_that_of_the_sink_not_the_work_most_steps_lie_behind(
+    tmp_path: Path,
+) -> None:
+    """A mesh of 3: the candidate that came by way of node 1 has as many steps as the result, and was there before."""
+    cast = Cast(lambda agent, do, number: do == "merge")
+    seen = played(tmp_path, society(3), cast, "mesh")
+    assert (cast.told[-1].agent, cast.told[-1].do) == ("a0", "revise")
+    assert seen.outcome.value == cast.told[-1].said
+
+
 def test_nobody_answers(tmp_path: Path) -> None:
     seen = played(tmp_path, society(3), Cast(lambda agent, do, number: True), "chain")
     assert seen.outcome.failure is not None
