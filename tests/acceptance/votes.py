@@ -31,7 +31,7 @@ TWO, FOUR = (RIGHT, "wrong"), ("a", RIGHT, "b", "c")
 LOGPROBS = r"\"logprobs\":true"  # in a journaled request
 BATCH = 250  # questions per run, each run with a seed and a journal of its own
 ORACLE = {(5, 0.6): 0.6826, (9, 0.6): 0.7334, (31, 0.6): 0.8716, (129, 0.6): 0.9893, (129, 0.4): 0.0107}
-BATCHES = {5: 12, 9: 12, 31: 12, 129: 6}
+BATCHES = {5: 12, 9: 12, 31: 8, 129: 4}
 KNOWS, SURE, UNSURE = 0.4, 0.9, 0.4  # two kinds of voters: how many know, and how probable the right option is to each
 SOFT = (5, 9, 31)
 SAMPLES = (1, 5, 25)
@@ -239,8 +239,8 @@ def _count(table: _Table) -> None:
 
 def _soften(table: _Table) -> None:
     for n in SOFT:
-        count = counted(12, Job("count", "two kinds", n))
-        soft = counted(12, Job("soft", "two kinds", n))
+        count = counted(BATCHES[n], Job("count", "two kinds", n))
+        soft = counted(BATCHES[n], Job("soft", "two kinds", n))
         table.row(f"{n} with beliefs, one sample each, counted", count, majority(n, 0.6), n)
         table.row(f"{n} with beliefs, by probability", soft, soft_majority(n), n)
         gain, half = _gain(soft, count)
