@@ -1,7 +1,7 @@
 """Learned edges (GPTSwarm): what is drawn is exact, what is recorded suffices to learn, and edges matter.
 
 The world: a problem has four options. Three truthful agents are right three times in four and, half of the time, say
-what most of those say whom they read; three liars all say the same wrong option.
+what is most frequent among what they read and their own answer; three liars all say the same wrong option.
 """
 
 from __future__ import annotations
@@ -193,9 +193,9 @@ def say(request: Request, rng: random.Random) -> str:
         return lie
     own = right if rng.random() < 0.75 else rng.choice([option for option in OPTIONS if option != right])
     swayed, tie = rng.random() < 0.5, rng.random()
-    read = Counter(body for author, body in quotations(request.messages[-1].content) if author)
-    if not read or not swayed:
+    if not swayed:
         return own
+    read = Counter([own, *(body for author, body in quotations(request.messages[-1].content) if author)])
     most = sorted(option for option in read if read[option] == max(read.values()))
     return most[int(tie * len(most))]
 
@@ -277,8 +277,8 @@ def swarms(experiment: Experiment) -> None:
     every = [run for one in found for run in one.values()]
     for name, values in score.items():
         experiment.row(f"3 truthful, 3 liars: {name} edges", "right", interval(values))
-    experiment.expect("full graph: off .26 by", abs(mean(score["full"]) - 0.26), "<=", 0.05)
-    experiment.expect("random graphs: off .33 by", abs(mean(score["random"]) - 0.33), "<=", 0.05)
+    experiment.expect("full graph: off .26 by", abs(mean(score["full"]) - 0.26), "<=", 0.04)
+    experiment.expect("random graphs: off .33 by", abs(mean(score["random"]) - 0.33), "<=", 0.04)
     experiment.expect(
         "truthful to the end only: seeds with .75 or more", sum(x >= 0.75 for x in score["best"]), ">=", 11
     )
