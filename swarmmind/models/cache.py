@@ -9,11 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from swarmmind.effects import Later, Reply, Usage
+from swarmmind.effects import Choice, Later, Reply, Usage
 from swarmmind.errors import UserError
 from swarmmind.ports import Call, Model, Request
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS replies(key BLOB PRIMARY KEY, text TEXT, finish TEXT) WITHOUT ROWID"
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS replies(key BLOB PRIMARY KEY, text TEXT, finish TEXT) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS probabilities(key BLOB PRIMARY KEY, options TEXT) WITHOUT ROWID",  # of those that say any
+)
 _BUSY_SECONDS = 5.0
 _NOTHING_PAID = Usage()
 
@@ -57,7 +60,10 @@ class Cached:
         key = self._key(request)
         row = self._db.execute("SELECT text, finish FROM replies WHERE key=?", (key,)).fetchone()
         if row is not None:
-            return Reply(text=row[0], usage=_NOTHING_PAID, finish=row[1])
+            likely = (
+                self._probabilities(key) if isinstance(request.output, Choice) and request.output.logprobs else None
+            )
+            return Reply(text=row[0], usage=_NOTHING_PAID, finish=row[1], probabilities=likely)
         answer = self.inner.answer(request, call)
         if isinstance(answer, Later):
             self._keep(key, answer.reply)
@@ -81,9 +87,16 @@ class Cached:
         if reply.failure is not None or reply.text is None:
             return
         try:
+            if reply.probabilities is not None:  # first, so that no reply is found without
+                likely = msgspec.json.encode(reply.probabilities).decode()
+                self._db.execute("INSERT OR IGNORE INTO probabilities VALUES(?,?)", (key, likely))
             self._db.execute("INSERT OR IGNORE INTO replies VALUES(?,?,?)", (key, reply.text, reply.finish))
         except sqlite3.OperationalError:  # locked for too long, or the disk is full: the run itself has its reply
             return
+
+    def _probabilities(self, key: bytes) -> dict[str, float] | None:
+        row = self._db.execute("SELECT options FROM probabilities WHERE key=?", (key,)).fetchone()
+        return None if row is None else msgspec.json.decode(row[0], type=dict[str, float])
 
     def _key(self, request: Request) -> bytes:
         digest = self._identity.copy()
@@ -100,7 +113,8 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")  # losing the last answers to a power cut costs asking again
-        connection.execute(_SCHEMA)
+        for table in _SCHEMA:
+            connection.execute(table)
     except sqlite3.Error:
         connection.close()
         raise

@@ -63,6 +63,19 @@ async def test_failures_are_never_kept(tmp_path: Path) -> None:
     await model.close()
 
 
+async def test_probabilities_are_remembered_with_the_answer_they_came_with(tmp_path: Path) -> None:
+    path, ways = tmp_path / "cache.sqlite", ("a", "b")
+    weighed, plain = request(output=Choice(ways, logprobs=True)), request(output=Choice(ways))
+    for _ in range(2):
+        model = Cached(Scripted(0.75, answers={"hello": "b"}), path, "m")
+        assert (await LooseCall().ask(model, weighed)).probabilities == {"a": 0.25, "b": 0.75}
+        assert (await LooseCall().ask(model, plain)).probabilities is None
+        await model.close()
+    silent = Cached(chat(Replayed(ok("b"))), path, "another")
+    assert [(await LooseCall().ask(silent, weighed)).probabilities for _ in range(2)] == [None, None]
+    await silent.close()
+
+
 async def test_local_models_are_cached_too(tmp_path: Path) -> None:
     counted: list[int] = []
     model = Cached(ScriptedFunction(lambda asked, rng: counted.append(1) or "x"), tmp_path / "cache.sqlite", "m")
