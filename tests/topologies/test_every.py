@@ -129,9 +129,9 @@ def test_a_policy_that_bears_no_failure_ends_it_with_the_first_one(name: str, se
         assert seen.outcome.failure is None
         return
     assert seen.outcome.failure is not None
-    first = min(one.end for one in failed)
-    assert any(f"down at {one.key}" in seen.outcome.failure.message for one in failed if one.end == first)
-    assert max(one.start for one in model.told) <= first  # nobody was asked after it
+    first = min(failed, key=lambda one: one.end)  # of those at once the one that was asked first
+    assert seen.outcome.failure.message.endswith(f"OSError: down at {first.key}")
+    assert max(one.start for one in model.told) <= first.end  # nobody was asked after it
 
 
 # --- spending ---------------------------------------------------------------------------------------------------------
