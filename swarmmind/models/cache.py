@@ -15,7 +15,7 @@ from swarmmind.ports import Call, Model, Request
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS replies(key BLOB PRIMARY KEY, text TEXT, finish TEXT) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS probabilities(key BLOB PRIMARY KEY, options TEXT) WITHOUT ROWID",  # of those that say any
+    "CREATE TABLE IF NOT EXISTS probabilities(key BLOB PRIMARY KEY, options TEXT) WITHOUT ROWID",  # where given
 )
 _BUSY_SECONDS = 5.0
 _NOTHING_PAID = Usage()
