@@ -140,6 +140,11 @@ def test_dissent_and_silence_are_no_agreement(tmp_path: Path, odd: str | Excepti
     assert played(tmp_path, "debate", society(3), model, rounds=3, stop_on_agreement=True).meter.usage.calls == 9
 
 
+def test_nobody_agrees_by_saying_nothing_that_can_be_read(tmp_path: Path) -> None:
+    seen = played(tmp_path, "debate", society(2), saying(" ", " "), rounds=3, stop_on_agreement=True)
+    assert seen.meter.usage.calls == 6
+
+
 def test_who_fails_later_agrees_with_its_last_answer(tmp_path: Path) -> None:
     model = saying(["ANSWER: 1", OSError("down")], ["ANSWER: 2", "ANSWER: 1"])
     seen = played(tmp_path, "debate", society(2), model, rounds=4, stop_on_agreement=True)

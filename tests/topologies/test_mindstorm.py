@@ -195,6 +195,23 @@ def test_silence_is_no_agreement(tmp_path: Path, odd: str | Exception) -> None:
     assert len(model.heard["o0"]) == 2
 
 
+def test_nobody_agrees_by_saying_nothing_that_can_be_read(tmp_path: Path) -> None:
+    model = court(" ", " ", " ")
+    assert played(tmp_path, "mindstorm", group(*COURT), model, rounds=2).meter.usage.calls == 2 * 4 + 3 + 1
+
+
+def test_what_fades_fades_round_by_round(tmp_path: Path) -> None:
+    class Counted(Window):
+        ticks = 0
+
+        def tick(self) -> None:
+            self.ticks += 1
+
+    memory = Counted(4)
+    played(tmp_path, "mindstorm", group(*COURT)._replace(memory=memory), marked(3), rounds=3)
+    assert memory.ticks == 3
+
+
 def test_of_choices_the_stance_is_read_in_what_is_said_and_the_opinion_is_an_option(tmp_path: Path) -> None:
     output = Choice(("north", "south"))
     model = court(["Cold. ANSWER: North", "north"], ["ANSWER: 'north'", "north"], ["Up.\nANSWER: north.", "north"])
