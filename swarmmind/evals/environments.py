@@ -26,6 +26,7 @@ POLICIES: dict[str, str] = {
     "checklist": "swarmmind.evals.checklist",
     "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
+    "reckoner": "swarmmind.evals.reckoner",
     "worksheet": "swarmmind.evals.worksheet",
 }
 """What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
