@@ -68,7 +68,8 @@ class Declared:
                 self.unread += 1
                 continue
             seen.add(hash(data))
-            for name, value in islice(record.statistics.items(), _MAX_STATISTICS):
+            known = ((name, value) for name, value in record.statistics.items() if value not in ([], {}, ""))
+            for name, value in islice(known, _MAX_STATISTICS):
                 found.setdefault(name, []).append(value)
         self.graphs = len(seen)
         self.edges: Numbers = np.array(sorted(codes), np.int64)

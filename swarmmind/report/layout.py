@@ -23,7 +23,7 @@ _LAYERS, _LAYER_NODES, _LONG = 30, 24, 0.5
 _MARGIN, _LEAST_HEIGHT, _ROWS_HEIGHT, _SPRING_HEIGHT = 46, 240, 460, 640
 _LEAST_ROW, _ROW = 34, 92
 _SWEEPS, _ITERATIONS, _SEED = 8, 120, 11
-_PUSHES, _ROOM = 60, 24.0
+_NUDGE, _PUSHES, _ROOM = 0.03, 120, 24.0
 _HUBS = 8  # a circle has at most so many nodes in its middle, and one of so many
 
 
@@ -116,16 +116,25 @@ def _as_springs(graph: Directed) -> Layout:
     parts = [max(sorted(part), key=lambda node: ties.degree[node]) for part in nx.connected_components(ties)]
     if len(parts) > 1:  # what is not tied together would fly apart
         ties.add_edges_from((-1, node) for node in parts)
-    found = nx.spring_layout(
-        ties, k=1.8 / math.sqrt(len(ties)), pos=nx.spectral_layout(ties), iterations=_ITERATIONS, seed=_SEED
-    )
+    start = {node: point + _nudge(node) for node, point in nx.spectral_layout(ties).items()}
+    found = nx.spring_layout(ties, k=1.8 / math.sqrt(len(ties)), pos=start, iterations=_ITERATIONS, seed=_SEED)
     width = WIDTH if len(graph) <= WIDE_NODES else WIDE
     places = np.array([found[node] for node in range(len(graph))], np.float64)
-    low, span = places.min(axis=0), np.maximum(np.ptp(places, axis=0), 1e-9)
     size = np.array([width, _SPRING_HEIGHT], np.float64) - 2 * _MARGIN
-    places = _apart((places - low) / span * size)
-    points = [(float(x) + _MARGIN, float(y) + _MARGIN) for x, y in np.clip(places, 0, size)]
+    places = _stretched(_apart(_stretched(places, size)), size)
+    points = [(float(x) + _MARGIN, float(y) + _MARGIN) for x, y in places]
     return Layout("spring", width, _SPRING_HEIGHT, _rounded(points))
+
+
+def _stretched(places: NDArray[np.float64], size: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The places over the whole of a picture of this size."""
+    return (places - places.min(axis=0)) / np.maximum(np.ptp(places, axis=0), 1e-9) * size
+
+
+def _nudge(node: int) -> NDArray[np.float64]:
+    """A bit to one side, another one for every node: those with the same neighbors would never part."""
+    angle = node * math.pi * (3 - math.sqrt(5))
+    return np.array([math.cos(angle), math.sin(angle)]) * _NUDGE
 
 
 def _apart(places: NDArray[np.float64]) -> NDArray[np.float64]:

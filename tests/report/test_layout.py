@@ -61,12 +61,22 @@ def test_a_mesh_without_cycles_is_not_one_line():
     assert len({y for _, y in layout.points}) > 5
 
 
-def test_a_large_swarm_fills_the_picture_and_nobody_hides_another():
-    layout = arrange(150, talks.small_world(150, 4))
+TEAMS = [(10 * team + u, 10 * team + v) for team in range(12) for u in range(10) for v in range(10) if u != v]
+LARGE = {
+    "a small world": talks.small_world(150, 4),
+    "three hubs": [(0, 1), (1, 2), (2, 0), *((leaf % 3, leaf) for leaf in range(3, 150))],
+    "teams": [*TEAMS, *((10 * team, 10 * team + 10) for team in range(11))],
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_a_large_swarm_fills_the_picture_and_nobody_hides_another(name: str):
+    edges = LARGE[name]
+    layout = arrange(1 + max(map(max, edges)), edges)
     assert layout.kind == "spring"
-    near = [dist(one, other) for one, other in combinations(layout.points, 2)]
-    assert min(near) > 8
-    assert max(near) > 700
+    far = [dist(one, other) for one, other in combinations(layout.points, 2)]
+    assert min(far) > 15
+    assert max(far) > 700
 
 
 def test_parts_that_are_not_tied_together_stay_near():

@@ -160,7 +160,8 @@ def test_every_name_of_a_long_message_is_counted(tmp_path: Path):
 
 def test_a_declared_graph_tells_traffic_beside_it(tmp_path: Path):
     asked = [("a", "?"), ("b", quoted("a", "along")), ("a", quoted("b", "against")), ("c", quoted("b", "beside"))]
-    record = {"nodes": ["a", "b", "c", "d"], "edges": [[0, 1], [0, 2], [2, 3]], "statistics": {"clustering": 0.25}}
+    statistics = {"clustering": 0.25, "estimated": []}
+    record = {"nodes": ["a", "b", "c", "d"], "edges": [[0, 1], [0, 2], [2, 3]], "statistics": statistics}
     found = declared(tmp_path, asked, record)
     assert (found.against, found.beside, found.unused) == (1, 1, 2)
     assert found.declared.statistics == [("clustering", "0.25")]

@@ -199,8 +199,9 @@ function heardWhom(home, graph, open) {
   if (!graph || !graph.nodes.length) return;
   const roles = [...new Set(graph.nodes.filter((node) => node[2] >= 0).map((node) => node[1]))].sort();
   const roleInk = (role) => { const at = roles.indexOf(role); return at < 0 ? "var(--soft)" : at < ROLE_INKS.length ? `var(${ROLE_INKS[at]})` : hue(at); };
+  const below = graph.size[0] > 720;
   const hint = () => [el("p", { class: "note" }, "Click an edge to read what was said on it, or an agent for its strongest ties. By keyboard: arrows move, Enter opens, Escape lets go."),
-    el("ul", { class: "said" }, graph.edges.slice(0, 8).map(([u, v, count]) => el("li", {}, button(`${graph.nodes[u][0]} → ${graph.nodes[v][0]}`, () => safely(edge)(graph.nodes[u][2], graph.nodes[v][2]), { class: "link" }), ` about ${plural(count, "token")}`)))];
+    below ? "" : el("ul", { class: "said" }, graph.edges.slice(0, 8).map(([u, v, count]) => el("li", {}, button(`${graph.nodes[u][0]} → ${graph.nodes[v][0]}`, () => safely(edge)(graph.nodes[u][2], graph.nodes[v][2]), { class: "link" }), ` about ${plural(count, "token")}`)))];
   const side = el("div", { class: "told", "aria-live": "polite" }, hint());
   const names = new Map(graph.nodes.map((node) => [node[2], node]));
   let wanted = 0;
@@ -234,7 +235,7 @@ function heardWhom(home, graph, open) {
     side.scrollTop = 0;
   }
   const [picture, ends, pin] = trafficPicture(graph, roleInk, { node, edge: safely(edge), nothing: () => { wanted += 1; side.replaceChildren(...hint()); } });
-  home.replaceChildren(trafficLegend(graph, roles, roleInk, ends), el("div", { class: graph.size[0] > 720 ? "talk below" : "talk" }, el("div", { class: "wide" }, picture), side));
+  home.replaceChildren(trafficLegend(graph, roles, roleInk, ends), el("div", { class: below ? "talk below" : "talk" }, el("div", { class: "wide" }, picture), side));
   for (const row of document.querySelectorAll("button.edge-go")) row.addEventListener("click", () => { safely(edge)(Number(row.dataset.author), Number(row.dataset.reader)); side.scrollIntoView({ block: "nearest" }); });
   $("edges").open = false;
 }
