@@ -1,35 +1,21 @@
 """Work that travels along the edges of a graph (MacNet, arXiv 2406.07155): drafted, criticized, revised and merged.
 
 Only the artifact travels. A prompt holds the task, what it is about, quoted, and at most one comment: what was said on
-earlier edges is in no prompt, so prompts do not grow with the depth of the graph. The task and the artifact come first,
-so that all who read an artifact share the head of their prompts.
+earlier edges is in no prompt, so prompts do not grow with the depth of the graph.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from swarmmind.agents.answers import ASK_FOR_ANSWER
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import TEXT, Agent, Ask, Message, Output, Reply, Sampling
+from swarmmind.effects import TEXT, Ask, Reply
+from swarmmind.topologies.artifacts_prompts import Seat, asked, is_finished
 from swarmmind.topologies.artifacts_score import Prune, survivors
 from swarmmind.topologies.recall import Steps
 from swarmmind.topologies.society import Society
 
-FINISHED = "FINISHED"
-"""What a critic says that would change nothing."""
-
-_NO_MORE = "Answer with the whole of it, without the `> ` before quoted lines, and with nothing else."
-_TOLD = {
-    "draft": f"Write a first version of this work. {_NO_MORE}",
-    "criticize": "Quoted above is somebody's work on this task. Name the one most important change that would make it "
-    f"better, in at most two sentences. If nothing needs to change, answer with the one word {FINISHED}.",
-    "revise": "Quoted above are somebody's work on this task, and a comment on it. Make the change that the comment "
-    f"asks for and no other; if it says {FINISHED}, leave the work as it is. {_NO_MORE}",
-    "merge": "Quoted above are versions of the work on this task. Make one version of them that keeps the strengths of "
-    f"each. {_NO_MORE}",
-}
 _ANSWERED = Reply()
 
 
@@ -45,13 +31,6 @@ class Artifact(NamedTuple):
     text: str
     author: str
     steps: int = 1
-
-
-class Seat(NamedTuple):
-    """A node at work: who plays it, and how its agent samples there; `None`: as always."""
-
-    agent: Agent
-    sampling: Sampling | None = None
 
 
 class Desk:
@@ -76,7 +55,7 @@ class Desk:
 
     def draft(self, seat: Seat) -> Steps[Artifact | None]:
         """A first version, or `None` if it failed."""
-        [reply] = yield [self._ask(seat, "draft", [])]
+        [reply] = yield [asked(self._society, seat, "draft", [])]
         return self._written(seat, reply)
 
     def revised(self, seat: Seat, given: Artifact | None) -> Steps[Artifact | None]:
@@ -87,12 +66,12 @@ class Desk:
         if given is None:
             return (yield from self.draft(seat))
         work = quoted(given.author, given.text, "artifact")
-        [said] = yield [self._ask(seat, "criticize", [work], TEXT, artifact=given.text)]
+        [said] = yield [asked(self._society, seat, "criticize", [work], TEXT, artifact=given.text)]
         comment = self._heard(said)
         if comment is None or (self._skips and is_finished(comment)):
             return given
         shown = [work, quoted(seat.agent.id, comment, "comment")]
-        [reply] = yield [self._ask(seat, "revise", shown, artifact=given.text, comment=comment)]
+        [reply] = yield [asked(self._society, seat, "revise", shown, artifact=given.text, comment=comment)]
         return self._written(seat, reply, given) or given
 
     def merged(self, seat: Seat, candidates: Sequence[Artifact]) -> Steps[Artifact | None]:
@@ -109,16 +88,7 @@ class Desk:
 
     def _merge(self, seat: Seat, group: Sequence[Artifact]) -> Ask:
         shown = [quoted(one.author, one.text, f"candidate {at}") for at, one in enumerate(group, 1)]
-        return self._ask(seat, "merge", shown, artifacts=[one.text for one in group])
-
-    def _ask(self, seat: Seat, do: str, shown: list[str], output: Output | None = None, **seen: Any) -> Ask:
-        question = self._society.question
-        wanted = question.output if output is None else output
-        ending = f"\n\n{ASK_FOR_ANSWER}" if output is None and wanted == TEXT else ""
-        prompt = Message("user", "\n\n".join([question.text, *shown, _TOLD[do] + ending]))
-        observation = {"question": question.text, "do": do, **seen}
-        messages = (*self._society.system(seat.agent), prompt)
-        return Ask(seat.agent, messages, wanted, seat.sampling, observation=observation)
+        return asked(self._society, seat, "merge", shown, artifacts=[one.text for one in group])
 
     def _heard(self, reply: Reply) -> str | None:
         """What was said; `None` if the agent failed and the policy goes on without it.
@@ -142,8 +112,3 @@ class Desk:
         if self.furthest is None or made.steps > self.furthest.steps:
             self.furthest = made
         return made
-
-
-def is_finished(comment: str) -> bool:
-    """Whether a critic would change nothing: it says so and nothing else, or it says nothing."""
-    return comment.strip(" \t\r\n.!*_`'\"<>[]").upper() in ("", FINISHED)

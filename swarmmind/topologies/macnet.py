@@ -11,8 +11,9 @@ from pydantic import Field
 from swarmmind.effects import Program
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
-from swarmmind.topologies.artifacts import Artifact, Desk, Seat
+from swarmmind.topologies.artifacts import Artifact, Desk
 from swarmmind.topologies.artifacts_net import Net
+from swarmmind.topologies.artifacts_prompts import Seat
 from swarmmind.topologies.artifacts_score import Prune, merges
 from swarmmind.topologies.flow import Part, Signal, flow
 from swarmmind.topologies.graphs import Graph

@@ -1,0 +1,60 @@
+"""What those are told who draft, criticize, revise and merge work: the task, the work, quoted, and what to do with it.
+
+The task and the artifact come first, so that all who read an artifact share the head of their prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from swarmmind.agents.answers import ASK_FOR_ANSWER
+from swarmmind.effects import TEXT, Agent, Ask, Message, Output, Sampling
+from swarmmind.topologies.society import Society
+
+FINISHED = "FINISHED"
+"""What a critic says that would change nothing."""
+
+_NO_MORE = "Answer with the whole of it, without the `> ` before quoted lines, and with nothing else."
+_TOLD = {
+    "draft": f"Write a first version of this work. {_NO_MORE}",
+    "criticize": "Quoted above is somebody's work on this task. Name the one most important change that would make it "
+    f"better, in at most two sentences. If nothing needs to change, answer with the one word {FINISHED}.",
+    "revise": "Quoted above are somebody's work on this task, and a comment on it. Make the change that the comment "
+    f"asks for and no other; if it says {FINISHED}, leave the work as it is. {_NO_MORE}",
+    "merge": "Quoted above are versions of the work on this task. Make one version of them that keeps the strengths of "
+    f"each. {_NO_MORE}",
+}
+
+
+class Seat(NamedTuple):
+    """A node at work: who plays it, and how its agent samples there; `None`: as always."""
+
+    agent: Agent
+    sampling: Sampling | None = None
+
+
+def asked(
+    society: Society, seat: Seat, do: str, shown: Sequence[str], output: Output | None = None, **seen: Any
+) -> Ask:
+    """Ask whoever sits there to do something.
+
+    Args:
+        society: whose question it is about.
+        seat: who is asked.
+        do: `draft`, `criticize`, `revise` or `merge`.
+        shown: quotations.
+        output: what to answer with; the question's own by default.
+        seen: the same as `shown`, for agents that are programs.
+    """
+    question = society.question
+    wanted = question.output if output is None else output
+    ending = f"\n\n{ASK_FOR_ANSWER}" if output is None and wanted == TEXT else ""
+    prompt = Message("user", "\n\n".join([question.text, *shown, _TOLD[do] + ending]))
+    observation = {"question": question.text, "do": do, **seen}
+    return Ask(seat.agent, (*society.system(seat.agent), prompt), wanted, seat.sampling, observation=observation)
+
+
+def is_finished(comment: str) -> bool:
+    """Whether a critic would change nothing: it says so and nothing else, or it says nothing."""
+    return comment.strip(" \t\r\n.!*_`'\"<>[]").upper() in ("", FINISHED)
