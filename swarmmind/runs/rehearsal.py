@@ -107,7 +107,7 @@ class Rehearsal:
         """It ended at this time: what is still under way, nobody waits for."""
         calling = self._calling - max(0.0, self._until - now)
         self.path = round(calling / _CALL_SECONDS)
-        self.waiting_seconds = round(now - calling, 6)
+        self.waiting_seconds = max(0.0, round(now - calling, 6))
 
     def replayed(self, ask: Ask, flight: Flight, result: Reply) -> None:
         """Nothing is remembered."""

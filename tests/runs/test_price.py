@@ -38,6 +38,12 @@ def race(ctx, society):
     yield Now([ask(society, number, deadline_seconds=0.01) for number in range(3)])
     return "x"
 
+def hurry(ctx, society):
+    for _ in range(3):
+        [reply] = yield [ask(society, deadline_seconds=0.01)]
+        if not reply.ok:
+            return None
+
 def poll(ctx, society):
     return [reply.value for reply in (yield [ask(society, number) for number in range(9)])]
 
@@ -106,6 +112,13 @@ def test_problems_of_a_data_set_do_not_wait_for_each_other(topology: str, work: 
     assert (found.calls, found.critical_path) == (10 * alone.calls, alone.critical_path)
 
 
+@pytest.mark.parametrize(("batch", "path"), [(1, 10), (5, 2), (4, 3)])
+def test_problems_that_are_learned_from_wait_for_each_other(batch: int, path: int, work: Path) -> None:
+    write_sums(work, SUMS)
+    found = priced(work, solvers(3, "omne", batch=batch), problem={"dataset": "sums.jsonl"}, score={"use": "number"})
+    assert (found.calls, found.critical_path) == (10, path)
+
+
 def test_a_swarm_that_stands_for_an_agent_takes_as_long_as_its_own_chain(work: Path) -> None:
     panel = {"card": "judge", "swarm": solvers(3, "debate", rounds=4)}
     swarm = {"agents": [panel, {"card": "solver", "count": 2}], "topology": {"use": "debate", "rounds": 2}}
@@ -138,6 +151,11 @@ def test_what_nobody_waits_for_is_no_part_of_it_either(work: Path) -> None:
     assert (found.calls, found.critical_path, found.waiting_seconds) == (9, 2, 0)
     found = priced(work, solvers(3, "./mine.py:cascade"))
     assert (found.calls, found.critical_path) == (5, 3)
+
+
+def test_no_rehearsed_call_misses_a_deadline(work: Path) -> None:
+    found = priced(work, solvers(1, "./mine.py:hurry"))
+    assert (found.calls, found.critical_path, found.waiting_seconds) == (3, 3, 0)
 
 
 @pytest.mark.parametrize("most", [Most(7, 10**9), Most(10**9, 1200)])
