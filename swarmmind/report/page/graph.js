@@ -1,9 +1,9 @@
 /* Who heard whom: the graph of traffic, and the conversation on an edge of it. */
 
 const QUOTE_HEAD = /^\[([^[\],]+)(?:, ([^[\]]*))?\]$/;
-const [CONVERSED, SCANNED, LABELED] = [5, 3000, 40];
+const [CONVERSED, SCANNED] = [5, 3000];
 const ROLE_INKS = ["--role0", "--role1", "--role2", "--role3", "--role4", "--role5", "--role6", "--role7"];
-const [ALONG, AGAINST, BESIDE] = [1, 2, 3];
+const [AGAINST, BESIDE] = [2, 3]; /* of declared edges */
 
 /* The quotations of a message, in order: whose they are, facts of their heads, and their words. */
 function quotations(content) {
@@ -63,7 +63,7 @@ function labels(graph, sizes, width) {
   for (const [, at] of order) {
     const [name, , , x, y] = graph.nodes[at];
     const short = name.length > 18 ? name.slice(0, 17) + "…" : name;
-    const [long, r] = [short.length * 7.2, sizes[at] + 4];
+    const [long, r] = [short.length * 7.7, sizes[at] + 4];
     const below = [x - long / 2, y + r, "middle"];
     const right = [x + r, y - 7, "start"];
     const left = [x - r - long, y - 7, "end"];
