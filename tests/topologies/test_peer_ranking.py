@@ -135,6 +135,13 @@ def test_a_judge_sees_every_pair_once_before_it_sees_one_again() -> None:
         assert len(set(own[20:])) == 3
 
 
+def test_every_pair_is_as_likely_as_any_other() -> None:
+    rng = random.Random(4)
+    met = Counter(frozenset(duel[1:]) for _ in range(400) for duel in draw(["a"], list("abcdef"), 3, rng))
+    assert len(met) == 10
+    assert max(met.values()) < 1.5 * min(met.values())
+
+
 def test_equal_answers_are_judged_as_often_as_others() -> None:
     """Pairs are drawn blindly: how popular an answer is must not change how well it is known."""
     names = [f"n{at}" for at in range(9)]
