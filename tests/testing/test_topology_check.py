@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,13 +13,13 @@ from typing import Any
 import pytest
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Agent, AnyOf, Ask, Choice, Message, Program, Reply
+from swarmmind.effects import Agent, AnyOf, Ask, Choice, Json, Message, Program, Reply
 from swarmmind.errors import Failed, Stop
 from swarmmind.memory import Window
-from swarmmind.ports import Context
+from swarmmind.ports import Context, Request
 from swarmmind.testing import check_topology
 from swarmmind.testing.marks import marked, quotations, sayings
-from swarmmind.topologies import TOPOLOGIES, Question, Society, Topology
+from swarmmind.topologies import TOPOLOGIES, Lesson, Question, Society, Topology
 from swarmmind.topologies.debate import debate
 from swarmmind.topologies.vote import elected
 
@@ -35,9 +36,7 @@ def judged(count: int) -> Society:
 
 ELSEWHERE = {
     "world": "plays an environment, not a question: tests/topologies/test_world.py",
-    "omne": "takes a data set whole: tests/topologies/test_omne.py",
-    "sapo": "takes a data set whole: tests/topologies/test_sapo.py",
-    "swarmsys": "returns what it makes of several answers, and needs three roles: tests/topologies/test_swarmsys*.py",
+    **dict.fromkeys(("omne", "sapo", "swarmsys"), "below, with what they need"),
 }
 ASIDES = {"mindstorm": ["ask"]}  # the organizers' questions
 EXCUSED = {"gossip": ["latency"]}  # asynchronous on purpose: who is heard first is who was faster
@@ -54,6 +53,37 @@ def test_so_do_a_judge_a_choice_and_a_memory() -> None:
     check_topology(TOPOLOGIES["gptswarm"], judged(AGENTS), parameters={"decide": "judge"})
     options = Question("?", Choice(("A", "B")))
     check_topology(TOPOLOGIES["debate"], judged(2)._replace(question=options, memory=Window(20)))
+
+
+def ends_with(output: Any, target: Any) -> float:
+    return float(str(output).endswith(str(target)))
+
+
+@pytest.mark.parametrize("name", ["omne", "sapo"])
+def test_so_do_those_that_take_a_data_set_whole(name: str) -> None:
+    agents = [Agent(f"solver-{at}", "solver") for at in range(AGENTS)]
+    lessons = [Lesson(f"problem {at}", str(at)) for at in range(3)]
+    society = Society(agents, Window(0), lessons=lessons, judge=ends_with)
+    parameters = {"rounds": 3} if name == "sapo" else {}
+    excused = ["words"] if name == "sapo" else []  # an author's answer is quoted together with its problem
+    check_topology(TOPOLOGIES[name], society, parameters=parameters, excused=excused)
+
+
+def events(request: Request, mark: str) -> str:
+    """What is said in a swarm that splits its task: explorers know of two events, validators accept everything."""
+    if request.agent.role == "explorer" and isinstance(request.output, Json):
+        event = {"id": "e1", "task": mark, "requires": "sums", "depends_on": [], "priority": 0}
+        return json.dumps({"events": [event, {**event, "id": "e2", "depends_on": ["e1"]}]})
+    return marked(request, mark).replace("false", "true")
+
+
+def test_so_does_one_that_makes_its_value_of_several_answers_but_for_words_that_are_its_own() -> None:
+    roles = ["explorer", "worker", "worker", "validator"]
+    agents = [Agent(f"{role}-{at}", role) for at, role in enumerate(roles)]
+    # its value lists events with their results, and what is known of a worker is quoted under that worker's name
+    excused = ["words", "value", "failures", "budget"]
+    society = Society(agents, Window(0), Question("?"))
+    check_topology(TOPOLOGIES["swarmsys"], society, answer=events, excused=excused)
 
 
 def test_the_example_of_a_topology_of_ones_own_does_too() -> None:
