@@ -14,8 +14,8 @@ from swarmmind.effects import Ask, Limits, Outcome, Program
 from swarmmind.memory.store import Stores
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embedding import Embeddings
-from swarmmind.models.local import ScriptedFunction
-from swarmmind.ports import Context, Model, Request
+from swarmmind.models.local import Answered, ScriptedFunction
+from swarmmind.ports import Call, Context, Model, Request
 from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
@@ -53,6 +53,21 @@ def echo(request: Request, rng: random.Random) -> str:
     return f"{request.agent.id}: {request.messages[-1].content}"
 
 
+class _Counted:
+    """A model whose answers are counted."""
+
+    def __init__(self, inner: Model) -> None:
+        self._inner, self.stateful = inner, inner.stateful
+        self.asked: list[str] = []
+
+    def answer(self, request: Request, call: Call) -> Answered:
+        answer = self._inner.answer(request, call)  # raises if it cannot be paid for
+        self.asked.append(f"{request.agent.id}: {request.messages[-1].content}")
+        return answer
+
+    async def close(self) -> None: ...
+
+
 def play(
     program: Callable[[Context], Program],
     journal: Path,
@@ -82,18 +97,7 @@ def play(
         TimeoutError: it was cut off from outside after `cut_after_seconds`.
         Exception: what the program or the model raises; the journal keeps what was paid for.
     """
-    asked: list[str] = []
-    inner = model or ScriptedFunction(echo)
-
-    class Counted:
-        stateful = inner.stateful
-
-        def answer(self, request: Request, call: Any) -> Any:
-            answer = inner.answer(request, call)  # raises if it cannot be paid for
-            asked.append(f"{request.agent.id}: {request.messages[-1].content}")
-            return answer
-
-        async def close(self) -> None: ...
+    counted = _Counted(model or ScriptedFunction(echo))
 
     async def main() -> Played:
         record = Journal(journal)
@@ -102,13 +106,13 @@ def play(
         try:
             meter, purse = Meter(), Purse(limits)
             clock = RealClock() if real else VirtualClock()
-            asker = Asker({MODEL: Counted()}, societies)
+            asker = Asker({MODEL: counted}, societies)
             own = {Ask: asker, Embed: Embeddings(Hashing()), Load: stores, Persist: stores}
             known = {**own, **(handlers or {})}
             driver = Driver(World(record, clock, Streams(seed), purse, meter), known)
             with anyio.fail_after(cut_after_seconds):
                 outcome = await driver.run(program)
-            return Played(outcome, meter, purse, clock.now(), asked)
+            return Played(outcome, meter, purse, clock.now(), counted.asked)
         finally:
             record.close()
             stores.close()

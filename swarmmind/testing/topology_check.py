@@ -20,7 +20,7 @@ mark. The promises, by the names that `excused` takes:
 
 from __future__ import annotations
 
-import random
+import random as everybodys  # nothing is drawn from it: its state is what is changed and put back
 import tempfile
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -338,13 +338,13 @@ class _Counted:
 @contextmanager
 def _global_chance(seed: int) -> Generator[None]:
     """Seed what programs must not draw from; it is put back as it was."""
-    plain, arrays = random.getstate(), np.random.get_state()
-    random.setstate(random.Random(seed).getstate())
+    plain, arrays = everybodys.getstate(), np.random.get_state()
+    everybodys.setstate(everybodys.Random(seed).getstate())
     np.random.set_state(np.random.RandomState(seed).get_state())
     try:
         yield
     finally:
-        random.setstate(plain)
+        everybodys.setstate(plain)
         np.random.set_state(arrays)
 
 

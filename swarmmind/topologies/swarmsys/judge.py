@@ -149,6 +149,7 @@ def _remembered(state: State, pairs: Sequence[tuple[Case, Verdict]]) -> Steps[No
             continue
         state.society.memory.reinforce(result.lead, event.requires, PRAISE if verdict.accepted else BLAME)
         if verdict.accepted:
-            text = f"{prompts.cut(event.task, prompts.MAX_REASON)}\n{prompts.cut(result.answer, prompts.MAX_REASON)}"
-            left.append((result.lead, Trace(text, result.lead, "result", event.requires)))
+            texts = (event.task, event.by, "event"), (result.answer, result.lead, "result")  # each under its author
+            for text, author, kind in texts:
+                left.append((result.lead, Trace(prompts.cut(text, prompts.MAX_REASON), author, kind, event.requires)))
     yield from remember(state.society, left)
