@@ -364,7 +364,8 @@ def test_validated_work_is_remembered_and_shown_to_who_did_it(tmp_path: Path) ->
     played(tmp_path, cast, society(1, 1, 1, memory=Window(9)), team=1)
     first, second = cast.told("work")
     assert "strength" not in first
-    assert "[worker-0, result, strength 1.00]\n> Find out about a.\n> a is done" in second
+    assert "[explorer-0, event, strength 1.00]\n> Find out about a." in second  # each under its author's name
+    assert "[worker-0, result, strength 1.00]\n> a is done" in second
     assert "[worker-0, your profile]\n> sums: 1 of 1 accepted" in second
 
 
