@@ -54,10 +54,13 @@ def cut(text: str, characters: int = MAX_QUOTED_CHARACTERS) -> str:
     return f"{text[: characters - tail]}\n... ({left_out:,} characters left out) ...\n{text[len(text) - tail :]}"
 
 
-def quoted(author: str, text: str, *facts: str) -> str:
-    """A text as data: a head with its author and some facts, and every line of the (cut) text behind `> `."""
+def quoted(author: str, text: str, *facts: str, characters: int = MAX_QUOTED_CHARACTERS) -> str:
+    """A text as data: a head with its author and some facts, and every line of it behind `> `.
+
+    Of the text, so many `characters` stand there (see `cut`).
+    """
     head = ", ".join(filter(None, (_word(author) or "somebody", *map(_word, facts))))
-    text = _harmless(cut(text))
+    text = _harmless(cut(text, characters))
     lines = (line if line.isprintable() else _UNSEEN.sub("\ufffd", line) for line in _BREAKS.split(text))
     return "\n".join((f"[{head}]", *(f"> {line}" if line else ">" for line in lines)))
 

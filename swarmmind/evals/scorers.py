@@ -28,11 +28,13 @@ class Scoring(NamedTuple):
         score: output and target to a number in [0, 1]; an output without an answer scores 0.
         read: the answer in an output, in a form that equal answers share.
         output: what agents are asked for.
+        marked: whether prose should end with a marked answer; not where the whole of it is scored.
     """
 
     score: Callable[[Any, Any], float]
     read: Reader = final_text
     output: Output = TEXT
+    marked: bool = True
 
 
 def exact() -> Scoring:
@@ -133,7 +135,7 @@ def mentions() -> Scoring:
         found = (regex.search(rf"(?<!\w){regex.escape(phrase)}(?!\w)", text) is not None for phrase in phrases)
         return sum(found) / len(phrases)
 
-    return Scoring(score)
+    return Scoring(score, marked=False)
 
 
 def _words(text: Any) -> str:

@@ -137,7 +137,20 @@ def constraint(output: Output, dialect: Dialect) -> dict[str, Any]:
 
 
 def _json_schema(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema}}
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": is_closed(schema), "schema": schema}}
+
+
+def is_closed(schema: Any) -> bool:
+    """Whether every object in a schema lists all that it holds and requires it: what OpenAI's `strict` accepts."""
+    if isinstance(schema, list):
+        return all(is_closed(one) for one in schema)
+    if not isinstance(schema, dict):
+        return True
+    named = schema.get("properties", {})
+    is_open = schema.get("additionalProperties") is not False or set(schema.get("required", [])) != set(named)
+    if (named or schema.get("type") == "object") and is_open:
+        return False
+    return all(is_closed(value) for value in schema.values())
 
 
 def _utf8_length(text: str) -> int:

@@ -97,7 +97,7 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     team = make_team(loaded, loaded.swarm, streams, allow_code=allow_code)
     scoring = _scoring(loaded, allow_code)
     environment = _environment(loaded, len(team.agents), allow_code)
-    question = Question("", read=scoring.read, output=scoring.output) if scoring else Question("")
+    question = Question("", scoring.output, scoring.read, scoring.marked) if scoring else Question("")
     items = _items(loaded, inputs or {}, environment)
     if items:
         question = question._replace(text=items[0].text)

@@ -10,7 +10,7 @@ part's name and the part's own steps: which of them was done first changes no ke
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeAlias
 
 from swarmmind.effects import AnyOf
@@ -27,7 +27,8 @@ class Signal:
     __slots__ = ("_waiting", "done", "value")
 
     def __init__(self) -> None:
-        self.done, self.value = False, None
+        self.done = False
+        self.value: Any = None
         self._waiting: list[_Strand] = []
 
     def set(self, value: Any) -> None:
@@ -51,11 +52,12 @@ class Signal:
 class _Strand:
     """One part, and what it waits for."""
 
-    __slots__ = ("_missing", "_ready", "_results", "inbox", "name", "part", "step")
+    __slots__ = ("_missing", "_ready", "_results", "inbox", "name", "part", "refused", "step")
 
     def __init__(self, name: str, part: Part, ready: deque[_Strand]) -> None:
         self.name, self.part, self._ready = name, part, ready
         self.step = self._missing = 0
+        self.refused = False
         self.inbox: Any = None
         self._results: list[Any] = []
 
@@ -84,8 +86,8 @@ def flow(parts: Mapping[str, Part]) -> Steps[dict[str, Any]]:
         parts: generators by name; names are parts of keys: no `/`, and none that is a number.
 
     Raises:
-        Stop: the budget is spent. What was under way has then arrived and its parts went on as far as they could
-            without asking anything.
+        Stop: the budget is spent. What was under way has then arrived, and its parts went on as far as they could
+            without asking anything; a part some of whose effects were refused got a `Stop` with those that were not.
         RuntimeError: parts wait for signals that nobody will set.
     """
     return (yield from _Flow(parts).run())
@@ -127,20 +129,27 @@ class _Flow:
         _, strand, at = asked.pop(0)
         if not asked:
             del self._asked[id(effect)]
-        if self._stopped is not None and is_refused(result):  # it was never asked: there is nothing to go on with
-            strand.part.close()
-            return
+        strand.refused = strand.refused or (self._stopped is not None and is_refused(result))
         strand.arrive(at, result)
 
     def _advance(self, strand: _Strand) -> None:
-        value = strand.inbox
+        value: Any = strand.inbox
+        go_on: Callable[[Any], Any] = strand.part.send
+        if strand.refused and self._stopped is not None:
+            value, go_on = Stop(self._stopped, strand.inbox), strand.part.throw
+            strand.refused = False
         while True:
             try:
-                wanted = strand.part.send(value)
+                wanted = go_on(value)
             except StopIteration as end:
                 self._values[strand.name] = end.value
                 self._left -= 1
                 return
+            except Stop:
+                if self._stopped is None:
+                    raise
+                return
+            go_on = strand.part.send
             if isinstance(wanted, Signal):
                 if not wanted.done:
                     wanted.waits(strand)

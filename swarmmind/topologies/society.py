@@ -21,16 +21,22 @@ class Question(NamedTuple):
         text: what the agents are told.
         output: what they answer with.
         read: finds the answer in an output, in a form that equal answers share.
+        marked: whether free text should end with a marked answer; not where the whole text is the answer.
     """
 
     text: str
     output: Output = TEXT
     read: Reader = final_text
+    marked: bool = True
+
+    @property
+    def closing(self) -> str:
+        """How an answer should end, as the last sentence of a prompt; empty if that is not for words to say."""
+        return ASK_FOR_ANSWER if self.marked and self.output == TEXT else ""
 
     def prompt(self) -> Message:
         """The problem as a message; free text is asked to end with a marked answer."""
-        ask = "" if self.output != TEXT else f"\n\n{ASK_FOR_ANSWER}"
-        return Message("user", self.text + ask)
+        return Message("user", f"{self.text}\n\n{self.closing}" if self.closing else self.text)
 
     def answer(self, reply: Reply) -> Hashable | None:
         """The answer in a reply; `None` if it failed or holds none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from swarmmind.agents.answers import ASK_FOR_ANSWER, final_text
+from swarmmind.agents.answers import final_text
 from swarmmind.agents.outputs import Unreadable, read
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import TEXT, Agent, Choice, Message, Output, Reply
@@ -55,7 +55,7 @@ def stance(question: Question, reply: Reply) -> Hashable | None:
 
 def told(question: Question, *parts: str) -> Message:
     """The problem, some paragraphs and, where the answer is free text, the wish that it be marked at the end."""
-    return paragraphs(question.text, *parts, ASK_FOR_ANSWER if question.output == TEXT else "")
+    return paragraphs(question.text, *parts, question.closing)
 
 
 def shown(title: str, said: Sequence[Statement]) -> str:

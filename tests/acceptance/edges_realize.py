@@ -26,8 +26,8 @@ from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Request
 from swarmmind.testing.marks import quotations
 from swarmmind.topologies import Question, Society
-from swarmmind.topologies.edges import FINAL, Edge, Edges, Realization, potential, reaching, sigmoid
 from swarmmind.topologies.gptswarm import gptswarm
+from swarmmind.topologies.gptswarm.edges import FINAL, Edge, Edges, Realization, potential, reaching, sigmoid
 
 from .experiment import Experiment, interval
 from .paired import over, rehearse

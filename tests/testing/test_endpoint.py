@@ -26,7 +26,7 @@ BODY = b'{"model": "m", "messages": [{"role": "user", "content": "hello, there"}
 
 
 def test_what_is_public() -> None:
-    checks = {"check_embedder", "check_memory", "check_model", "check_transport"}
+    checks = {"check_embedder", "check_memory", "check_model", "check_topology", "check_transport"}
     assert set(testing.__all__) == {"FakeEndpoint", "Hostility", "LooseCall", "Refusal", *checks}
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmmind.errors import UserError
-from swarmmind.topologies.acyclic import Acyclic
-from swarmmind.topologies.edges import FINAL, Edges, Realization, logit, potential, reaching, sigmoid
+from swarmmind.topologies.gptswarm.acyclic import Acyclic
+from swarmmind.topologies.gptswarm.edges import FINAL, Edges, Realization, logit, potential, reaching, sigmoid
 
 NODES = "abcdef"
 

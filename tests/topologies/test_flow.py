@@ -136,3 +136,24 @@ def test_one_effect_may_be_asked_twice(tmp_path: Path) -> None:
     seen = play(twice, tmp_path / "j.sqlite")
     assert seen.outcome.value == {"p": [True, True], "q": [True, True]}
     assert len({row[0] for row in rows(tmp_path / "j.sqlite")}) == 4
+
+
+def test_a_part_some_of_whose_effects_were_refused_gets_the_others(tmp_path: Path) -> None:
+    got: list[list[bool]] = []
+
+    def pair(ctx: Context) -> Program:
+        def part() -> Part:
+            try:
+                yield [ask("a"), ask("b"), ask("c")]
+            except Stop as stop:
+                got.append([reply.ok for reply in stop.results])
+                yield Signal()  # waits for nobody: it is not told again
+
+        try:
+            yield from flow({"p": part()})
+        except Stop:
+            return "kept"
+
+    seen = play(pair, tmp_path / "j.sqlite", model=Late({}), limits=Limits(calls=2))
+    assert seen.outcome.value == "kept"
+    assert got == [[True, True, False]]

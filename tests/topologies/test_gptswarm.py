@@ -14,7 +14,7 @@ from swarmmind.effects import Agent, Choice, Limits
 from swarmmind.errors import UserError
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy, Society
-from swarmmind.topologies.edges import Edges, potential
+from swarmmind.topologies.gptswarm.edges import Edges, potential
 from tests.runtime.stage import Played, play
 
 from .swarms import FAIL, Said, played, program, saying, society

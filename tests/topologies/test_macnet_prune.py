@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmmind.ports import Request
-from swarmmind.topologies.artifacts_score import MAX_SCORED_CHARACTERS, code_score, merges, survivors
+from swarmmind.topologies.macnet.score import MAX_SCORED_CHARACTERS, code_score, merges, survivors
 
 from .macnet_cast import Cast, played, society
 

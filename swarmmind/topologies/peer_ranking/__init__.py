@@ -1,5 +1,7 @@
 """Everybody answers and judges pairs of the others' answers; reputations weigh the verdicts (Fortytwo, 2510.24801)."""
 
+from __future__ import annotations
+
 from swarmmind.topologies.peer_ranking.ballots import Ballot, Duel, Verdict, draw
 from swarmmind.topologies.peer_ranking.program import peer_ranking, peer_ranking_calls
 from swarmmind.topologies.peer_ranking.reputation import Ranking, Reputation, Rule, recount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarmmind.agents.answers import ASK_FOR_ANSWER, final_text
+from swarmmind.agents.answers import final_text
 from swarmmind.effects import TEXT, Choice
 from swarmmind.topologies.recall import Steps
 from swarmmind.topologies.swarmsys import prompts
@@ -12,7 +12,7 @@ from swarmmind.topologies.swarmsys.state import State
 def assembled(state: State) -> Steps[str | None]:
     """The answer to the task in its form, by the first validator, or the first explorer, or else in code."""
     output = state.society.question.output
-    text = prompts.assemble(state.board, ASK_FOR_ANSWER if output == TEXT else "")
+    text = prompts.assemble(state.board, state.society.question.closing)
     results = {e.id: e.result.answer for e in state.board.events.values() if e.result and e.status == "validated"}
     for agent in (state.validators[0], state.explorers[0]):
         ask = state.ask(agent, text, output, {"do": "assemble", "task": state.task, "results": results})

@@ -20,7 +20,7 @@ from typing import TypeAlias
 import msgspec
 
 from swarmmind.errors import UserError, near
-from swarmmind.topologies.acyclic import Acyclic
+from swarmmind.topologies.gptswarm.acyclic import Acyclic
 
 Edge: TypeAlias = tuple[str, str]
 FINAL = "final"

@@ -11,13 +11,13 @@ from pydantic import Field
 from swarmmind.effects import Program
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
-from swarmmind.topologies.artifacts import Artifact, Desk
-from swarmmind.topologies.artifacts_net import Net
-from swarmmind.topologies.artifacts_prompts import Seat
-from swarmmind.topologies.artifacts_score import Prune, merges
 from swarmmind.topologies.flow import Part, Signal, flow
 from swarmmind.topologies.graphs import Graph
-from swarmmind.topologies.society import Society, Topology
+from swarmmind.topologies.macnet.artifacts import Artifact, Desk
+from swarmmind.topologies.macnet.net import Net
+from swarmmind.topologies.macnet.prompts import Seat
+from swarmmind.topologies.macnet.score import Prune, merges
+from swarmmind.topologies.society import Society
 
 _LAYERED = Graph(kind="layered")
 
@@ -108,6 +108,3 @@ def _node(desk: Desk, seat: Seat, inputs: Sequence[Signal], ready: Signal) -> Pa
         if candidate is not None:
             candidates.append(candidate)
     ready.set((yield from desk.merged(seat, candidates)))
-
-
-TOPOLOGY = Topology(macnet, macnet_calls, memory=False)

@@ -16,11 +16,11 @@ from pydantic import Field
 from swarmmind.effects import Agent, Program, Record, Reply
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context
-from swarmmind.topologies.edges import FINAL, Edge, Edges, Realization, potential, reaching
 from swarmmind.topologies.flow import Part, Signal, flow
-from swarmmind.topologies.nodes import Said, answering, asked, reading, told
+from swarmmind.topologies.gptswarm.edges import FINAL, Edge, Edges, Realization, potential, reaching
+from swarmmind.topologies.gptswarm.nodes import Said, answering, asked, reading, told
 from swarmmind.topologies.recall import passed
-from swarmmind.topologies.society import Society, Topology
+from swarmmind.topologies.society import Society
 from swarmmind.topologies.vote import elected, tally
 
 Draw: TypeAlias = Literal["sampled", "most-probable", "full"]
@@ -115,6 +115,3 @@ def _judging(ctx: Context, society: Society, edges: Sequence[Edge], said: Mappin
     if inputs:
         prompt = reading(society, [(f"answer {at}", reply) for at, reply in enumerate(inputs, 1)], _JUDGE)
         yield from asked(society, judge, prompt, "judge", said[judge.id])
-
-
-TOPOLOGY = Topology(gptswarm)

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from swarmmind.agents.answers import ASK_FOR_ANSWER
-from swarmmind.effects import TEXT, Agent, Ask, Message, Output, Sampling
+from swarmmind.effects import Agent, Ask, Message, Output, Sampling
 from swarmmind.topologies.society import Society
 
 FINISHED = "FINISHED"
@@ -49,8 +48,8 @@ def asked(
     """
     question = society.question
     wanted = question.output if output is None else output
-    ending = f"\n\n{ASK_FOR_ANSWER}" if output is None and wanted == TEXT else ""
-    prompt = Message("user", "\n\n".join([question.text, *shown, _TOLD[do] + ending]))
+    closing = question.closing if output is None else ""
+    prompt = Message("user", "\n\n".join(filter(None, [question.text, *shown, _TOLD[do], closing])))
     observation = {"question": question.text, "do": do, **seen}
     return Ask(seat.agent, (*society.system(seat.agent), prompt), wanted, seat.sampling, observation=observation)
 

@@ -9,10 +9,10 @@ from pydantic import Field
 from swarmmind.effects import Program, Record
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
+from swarmmind.topologies.gossip.rumors import Pace, Rumors
 from swarmmind.topologies.graphs import Graph, drawn
 from swarmmind.topologies.neighborhood import neighborhood
-from swarmmind.topologies.rumors import Pace, Rumors
-from swarmmind.topologies.society import Society, Topology
+from swarmmind.topologies.society import Society
 from swarmmind.topologies.vote import elected, tally
 
 _SMALL_WORLD = Graph(kind="small-world")
@@ -71,6 +71,3 @@ def gossip_calls(
 ) -> int:
     """Calls at most: those of agents that take equally long and never agree."""
     return sum(turns if near else 1 for near in neighborhood(society, graph).neighbors)
-
-
-TOPOLOGY = Topology(gossip, gossip_calls)

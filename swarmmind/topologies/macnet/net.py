@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from swarmmind.effects import Record
-from swarmmind.topologies.artifacts_prompts import Seat
 from swarmmind.topologies.graphs import Graph, drawn
+from swarmmind.topologies.macnet.prompts import Seat
 from swarmmind.topologies.society import Society
 
 

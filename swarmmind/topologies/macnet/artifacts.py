@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import TEXT, Ask, Reply
-from swarmmind.topologies.artifacts_prompts import Seat, asked, is_finished
-from swarmmind.topologies.artifacts_score import Prune, survivors
+from swarmmind.errors import Stop
+from swarmmind.topologies.macnet.prompts import Seat, asked, is_finished
+from swarmmind.topologies.macnet.score import Prune, survivors
 from swarmmind.topologies.recall import Steps
 from swarmmind.topologies.society import Society
 
 _ANSWERED = Reply()
+_WHOLE = 1_000_000  # characters: what is worked on must not lose its middle; its length is its author's max_tokens
 
 
 class Artifact(NamedTuple):
@@ -65,7 +67,7 @@ class Desk:
         """
         if given is None:
             return (yield from self.draft(seat))
-        work = quoted(given.author, given.text, "artifact")
+        work = quoted(given.author, given.text, "artifact", characters=_WHOLE)
         [said] = yield [asked(self._society, seat, "criticize", [work], TEXT, artifact=given.text)]
         comment = self._heard(said)
         if comment is None or (self._skips and is_finished(comment)):
@@ -82,12 +84,19 @@ class Desk:
         left = [candidates[at] for at in survivors([one.text for one in candidates], self._prune)]
         while len(left) > 1:
             groups = [left[at : at + self._unit] for at in range(0, len(left), self._unit)]
-            replies = iter((yield [self._merge(seat, group) for group in groups if len(group) > 1]))
+            merging = [group for group in groups if len(group) > 1]
+            try:
+                replies = iter((yield [self._merge(seat, group) for group in merging]))
+            except Stop as stop:
+                for group, reply in zip(merging, stop.results, strict=True):
+                    if reply.ok:
+                        self._written(seat, reply, *group)
+                raise
             left = [(len(group) > 1 and self._written(seat, next(replies), *group)) or group[0] for group in groups]
         return left[0] if left else None
 
     def _merge(self, seat: Seat, group: Sequence[Artifact]) -> Ask:
-        shown = [quoted(one.author, one.text, f"candidate {at}") for at, one in enumerate(group, 1)]
+        shown = [quoted(one.author, one.text, f"candidate {at}", characters=_WHOLE) for at, one in enumerate(group, 1)]
         return asked(self._society, seat, "merge", shown, artifacts=[one.text for one in group])
 
     def _heard(self, reply: Reply) -> str | None:
