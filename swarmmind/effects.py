@@ -264,6 +264,7 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     result: ClassVar[Any] = None
+    free: ClassVar[bool] = True
 
     name: str
     data: Any
@@ -304,7 +305,8 @@ class AnyOf(msgspec.Struct, frozen=True):
     Attributes:
         effects: what to start.
         places: where in the program each of `effects` stands, in place of the number of this yield: its key, and with
-            it its seed, then does not depend on who finished first. `None`: they stand at this yield.
+            it its seed, then does not depend on who finished first; where a place is used again for an equal label, the key
+            bears a number. `None`: they stand at this yield.
     """
 
     effects: Sequence[Any] = ()

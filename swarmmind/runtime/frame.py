@@ -43,7 +43,7 @@ class Frame:
         path: its key.
         purse: who pays for its effects.
         step: the number of its current yield, from 1.
-        asks: how many effects its current yield started.
+        asks: how many effects that a budget can refuse its current yield started.
         flights: its effects that are not over, by key.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
@@ -56,6 +56,7 @@ class Frame:
     __slots__ = (
         "__weakref__",
         "_keys",
+        "_placed",
         "arrived",
         "asks",
         "awaiting",
@@ -83,6 +84,7 @@ class Frame:
         self.awaiting: Any = ()
         self.results: list[Any] = []
         self._keys: list[str] = []
+        self._placed: dict[str, int] = {}  # how often each key was used that is not of a yield, but of a place
         self.flights: dict[str, Flight] = {}
         self.arrived: dict[str, Delivery] = {}
         self.expected: list[str] | None = None
@@ -109,7 +111,7 @@ class Frame:
         self.due = False
         self.missing = 0 if isinstance(awaiting, (AnyOf, Now)) else len(effects)
         self.results = [_ABSENT] * self.missing
-        self.asks = len(effects)
+        self.asks = sum(not getattr(effect, "free", False) for effect in effects)
         keyed = self._keyed(effects, getattr(awaiting, "places", None))
         self._keys = [key for key, _ in keyed] if isinstance(awaiting, Quorum) else []
         return keyed
@@ -128,22 +130,20 @@ class Frame:
                     raise Diverged(f"{self.path}/{self.step} was answered with {key}, which it does not ask for now")
 
     def _keyed(self, effects: Sequence[Any], places: Sequence[str] | None) -> list[tuple[str, Any]]:
-        if places is not None:
-            pairs = zip(effects, places, strict=True)
-            return [(f"{self.path}/{place}/{effect.label()}", effect) for effect, place in pairs]
-        head = f"{self.path}/{self.step}/"
+        """The effects with their keys; of equal ones all but the first bear a number."""
+        here = [str(self.step)] * len(effects) if places is None else places
+        seen: dict[str, int] = {} if places is None else self._placed
         keyed: list[tuple[str, Any]] = []
-        seen: dict[str, int] = {}
-        for effect in effects:
-            label = effect.label()
-            number = seen.get(label, 0) + 1
-            seen[label] = number
+        for effect, place in zip(effects, here, strict=True):
+            key = f"{self.path}/{place}/{effect.label()}"
+            number = seen.get(key, 0) + 1
+            seen[key] = number
             if number > 1:
-                label = f"{label}#{number}"
-                while label in seen:  # somebody is called like that
-                    label += "#"
-                seen[label] = 1
-            keyed.append((head + label, effect))
+                key = f"{key}#{number}"
+                while key in seen:  # somebody is called like that
+                    key += "#"
+                seen[key] = 1
+            keyed.append((key, effect))
         return keyed
 
     def arrive(self, flight: Flight, result: Any) -> None:

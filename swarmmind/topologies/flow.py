@@ -4,21 +4,23 @@
 
 A part is a generator like any program, save that it may also yield a `Signal`, which another part sets. A part that
 waits holds nobody else up, so the makespan is that of the longest chain of parts. What a part asks is keyed by the
-part's name and the part's own steps: which of them was done first changes no key, and so no seed.
+part's name and the part's own steps: which of them was done first changes no key, and so no seed. A flow within a part
+is a program of its own: yield a `Nested`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from swarmmind.effects import AnyOf
 from swarmmind.errors import Stop
-from swarmmind.runtime.handler import is_refused
+from swarmmind.runtime.handler import is_refused, refusal
 from swarmmind.topologies.recall import Steps
 
 Part: TypeAlias = Generator[Any, Any, Any]
+_STOPS_PER_PART = 3  # times a part may ask on after it was told to stop
 
 
 class Signal:
@@ -52,11 +54,11 @@ class Signal:
 class _Strand:
     """One part, and what it waits for."""
 
-    __slots__ = ("_missing", "_ready", "_results", "inbox", "name", "part", "refused", "step")
+    __slots__ = ("_missing", "_ready", "_results", "inbox", "name", "part", "refused", "step", "stops")
 
     def __init__(self, name: str, part: Part, ready: deque[_Strand]) -> None:
         self.name, self.part, self._ready = name, part, ready
-        self.step = self._missing = 0
+        self.step = self._missing = self.stops = 0
         self.refused = False
         self.inbox: Any = None
         self._results: list[Any] = []
@@ -86,10 +88,15 @@ def flow(parts: Mapping[str, Part]) -> Steps[dict[str, Any]]:
         parts: generators by name; names are parts of keys: no `/`, and none that is a number.
 
     Raises:
-        Stop: the budget is spent. What was under way has then arrived, and its parts went on as far as they could
-            without asking anything; a part some of whose effects were refused got a `Stop` with those that were not.
+        Stop: the budget is spent. What was under way has then arrived, and its parts went on until they asked for
+            something that was refused: a part gets a `Stop` too, with what was not.
+        TypeError: a part yielded something that is neither a list of effects nor a `Signal`.
+        ValueError: a name is empty, a number or holds a `/`.
         RuntimeError: parts wait for signals that nobody will set.
     """
+    for name in parts:
+        if not name or "/" in name or name.isdecimal():
+            raise ValueError(f"a part of a flow needs a name without '/' that is no number, got {name!r:.80}")
     return (yield from _Flow(parts).run())
 
 
@@ -125,7 +132,9 @@ class _Flow:
         return self._values
 
     def _deliver(self, effect: Any, result: Any) -> None:
-        asked = self._asked[id(effect)]
+        asked = self._asked.get(id(effect))
+        if asked is None:
+            return  # its program asked for it before this flow began; no part waits for it
         _, strand, at = asked.pop(0)
         if not asked:
             del self._asked[id(effect)]
@@ -136,7 +145,7 @@ class _Flow:
         value: Any = strand.inbox
         go_on: Callable[[Any], Any] = strand.part.send
         if strand.refused and self._stopped is not None:
-            value, go_on = Stop(self._stopped, strand.inbox), strand.part.throw
+            value, go_on = self._stop(strand, strand.inbox), strand.part.throw
             strand.refused = False
         while True:
             try:
@@ -155,16 +164,27 @@ class _Flow:
                     wanted.waits(strand)
                     return
                 value = wanted.value
-            elif wanted:
+            elif not isinstance(wanted, (list, tuple)):
+                expected = "a list of effects or a Signal (a flow within it, or another kind of awaiting, as a Nested)"
+                raise TypeError(f"part {strand.name!r} of a flow must yield {expected}, got {wanted!r:.80}")
+            elif not wanted:
+                value = []
+            elif self._stopped is None or all(getattr(effect, "free", False) for effect in wanted):
                 self._start(strand, wanted)
                 return
+            elif strand.stops < _STOPS_PER_PART:
+                refused = [refusal(effect, self._stopped) for effect in wanted]
+                value, go_on = self._stop(strand, refused), strand.part.throw
             else:
-                value = []
+                strand.part.close()
+                return
 
-    def _start(self, strand: _Strand, effects: list[Any]) -> None:
-        if self._stopped is not None:
-            strand.part.close()
-            return
+    def _stop(self, strand: _Strand, results: list[Any]) -> Stop:
+        assert self._stopped is not None
+        strand.stops += 1
+        return Stop(self._stopped, results)
+
+    def _start(self, strand: _Strand, effects: Sequence[Any]) -> None:
         strand.asks(len(effects))
         seen: dict[str, int] = {}
         for at, effect in enumerate(effects):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,7 +13,7 @@ from swarmmind.ports import Context
 from swarmmind.topologies.flow import Part, Signal, flow
 from swarmmind.topologies.governance import chosen, votes
 from swarmmind.topologies.society import Policy, Society, Topology
-from swarmmind.topologies.statements import Statement, heard, told
+from swarmmind.topologies.statements import Statement, heard, statements, told
 
 Rule: TypeAlias = Literal["advised-monarchy", "democracy"]
 Branching: TypeAlias = Annotated[int, Field(ge=1)]
@@ -84,13 +85,20 @@ class _Tree:
                 size = self._sizes[below]
                 lines.append(report.quoted(f"for a group of {size}" if size > 1 else ""))
         prompt = told(society.question, *(("Your group reports:", *lines, _LEAD) if lines else ()))
-        [reply] = yield from heard(self._each, [agent], prompt, "lead" if lines else "answer")
+        try:
+            [reply] = yield from heard(self._each, [agent], prompt, "lead" if lines else "answer")
+        except Stop as stop:  # it may be all that it could not remember any more
+            self._kept(at, stop.results)
+            raise
         self.replies[at] = reply
-        if reply.ok:
-            self.said[at] = Statement(agent, reply, society.question.answer(reply))
-        else:
+        if not reply.ok:
             self._bear()
+        self._kept(at, [reply])
         self._reports[at].set(self._reported(at, reports))
+
+    def _kept(self, at: int, replies: Sequence[Any]) -> None:
+        for statement in statements([self._society.agents[at]], replies, self._society.question.answer):
+            self.said[at] = statement
 
     def top(self) -> Statement | None:
         """What the whole tree reports, whoever was not asked being silent."""

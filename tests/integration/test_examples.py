@@ -25,7 +25,9 @@ SHORT = ("sampling.max_tokens=60", "model={name: vllm/tiny, reasks: 0}")
 
 
 @pytest.mark.parametrize(
-    "example", ["swarmsys", "omne", "sapo", "musicswarm", "debate", "moa"], ids=lambda example: str(example)
+    "example",
+    ["swarmsys", "omne", "sapo", "musicswarm", "debate", "macnet", "mindstorm", "moa", "peer-ranking", "own-topology"],
+    ids=str,
 )
 def test_an_example_runs_unchanged_against_a_real_server(vllm: Vllm, example: str, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / example, tmp_path / example, ignore=shutil.ignore_patterns("runs", ".swarmmind"))

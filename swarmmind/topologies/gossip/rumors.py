@@ -83,7 +83,7 @@ class Rumors:
         parts: dict[str, Part] = {f"node-{node.number}": self._talk(node) for node in self.nodes}
         if self._pace.deadline_seconds is not None:
             parts |= {f"timer-{at}-{turn}": self._time(at, turn) for at, turn in self._begun}
-        talk = flow(parts)
+        talk, stopped = flow(parts), list[Stop]()
         go_on = partial(next, talk)
         while True:
             try:
@@ -92,10 +92,13 @@ class Rumors:
                 return
             if not self._thinking:  # nobody waits for the timers that still run
                 talk.close()
+                if stopped:
+                    raise stopped[0]
                 return
             try:
                 go_on = partial(talk.send, (yield awaiting))
             except Stop as stop:
+                stopped.append(stop)
                 go_on = partial(talk.throw, stop)
 
     def _talk(self, node: Node) -> Part:
@@ -105,9 +108,11 @@ class Rumors:
             prompt = _revision(heard) if node.turns else question.prompt()
             node.news, node.overdue, node.turns = set(), False, turn
             seen = {"question": question.text, "do": "answer", "name": node.name, "turn": turn, "heard": heard}
-            [node.last] = yield from self._chats.turn([node.number], [prompt], [question.output], [seen])
-            self._tell(node, node.last)
-            self._thinking -= 1
+            try:
+                [node.last] = yield from self._chats.turn([node.number], [prompt], [question.output], [seen])
+                self._tell(node, node.last)
+            finally:
+                self._thinking -= 1
             if turn < self._pace.turns:
                 node.wait = Signal()
                 self._begun[node.number, turn].set(None)
