@@ -264,7 +264,6 @@ class Record(msgspec.Struct, frozen=True):
     """
 
     result: ClassVar[Any] = None
-    free: ClassVar[bool] = True
 
     name: str
     data: Any
@@ -305,8 +304,8 @@ class AnyOf(msgspec.Struct, frozen=True):
     Attributes:
         effects: what to start.
         places: where in the program each of `effects` stands, in place of the number of this yield: its key, and with
-            it its seed, then does not depend on who finished first; where a place is used again for an equal label, the key
-            bears a number. `None`: they stand at this yield.
+            it its seed, then does not depend on who finished first; used again for an equal label, it gets a number.
+            `None`: they stand at this yield.
     """
 
     effects: Sequence[Any] = ()

@@ -10,7 +10,7 @@ from zlib import crc32
 
 import anyio
 
-from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Reply, Usage
+from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Record, Reply, Usage
 from swarmmind.errors import Diverged
 from swarmmind.rng import Stream, Streams
 from swarmmind.runtime.budget import Cost, Purse
@@ -43,7 +43,7 @@ class Frame:
         path: its key.
         purse: who pays for its effects.
         step: the number of its current yield, from 1.
-        asks: how many effects that a budget can refuse its current yield started.
+        asks: how many effects other than records its current yield started.
         flights: its effects that are not over, by key.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
@@ -111,7 +111,7 @@ class Frame:
         self.due = False
         self.missing = 0 if isinstance(awaiting, (AnyOf, Now)) else len(effects)
         self.results = [_ABSENT] * self.missing
-        self.asks = sum(not getattr(effect, "free", False) for effect in effects)
+        self.asks = sum(not isinstance(effect, Record) for effect in effects)
         keyed = self._keyed(effects, getattr(awaiting, "places", None))
         self._keys = [key for key, _ in keyed] if isinstance(awaiting, Quorum) else []
         return keyed
@@ -187,7 +187,7 @@ class Frame:
         if keys is not None:
             return not self.refused.isdisjoint(keys)
         head = f"{self.path}/{self.step}/"
-        return any(key.startswith(head) for key in self.refused)
+        return any(key.startswith(head) and key not in self._placed for key in self.refused)
 
     def stragglers(self) -> list[Flight]:
         """The flights of the current yield that are not over, if it is a quorum that drops them."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from swarmmind.effects import AnyOf
+from swarmmind.effects import AnyOf, Record
 from swarmmind.errors import Stop
 from swarmmind.runtime.handler import is_refused, refusal
 from swarmmind.topologies.recall import Steps
@@ -85,18 +85,18 @@ def flow(parts: Mapping[str, Part]) -> Steps[dict[str, Any]]:
     """Run parts side by side; returns what each of them returned, by name.
 
     Args:
-        parts: generators by name; names are parts of keys: no `/`, and none that is a number.
+        parts: generators by name; names are parts of keys: no `/`.
 
     Raises:
         Stop: the budget is spent. What was under way has then arrived, and its parts went on until they asked for
             something that was refused: a part gets a `Stop` too, with what was not.
         TypeError: a part yielded something that is neither a list of effects nor a `Signal`.
-        ValueError: a name is empty, a number or holds a `/`.
+        ValueError: a name is empty or holds a `/`.
         RuntimeError: parts wait for signals that nobody will set.
     """
     for name in parts:
-        if not name or "/" in name or name.isdecimal():
-            raise ValueError(f"a part of a flow needs a name without '/' that is no number, got {name!r:.80}")
+        if not name or "/" in name:
+            raise ValueError(f"a part of a flow needs a name without '/', got {name!r:.80}")
     return (yield from _Flow(parts).run())
 
 
@@ -169,7 +169,7 @@ class _Flow:
                 raise TypeError(f"part {strand.name!r} of a flow must yield {expected}, got {wanted!r:.80}")
             elif not wanted:
                 value = []
-            elif self._stopped is None or all(getattr(effect, "free", False) for effect in wanted):
+            elif self._stopped is None or all(isinstance(effect, Record) for effect in wanted):
                 self._start(strand, wanted)
                 return
             elif strand.stops < _STOPS_PER_PART:

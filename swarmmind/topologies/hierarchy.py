@@ -76,37 +76,35 @@ class _Tree:
 
     def member(self, at: int) -> Part:
         society, agent = self._society, self._society.agents[at]
-        reports: list[Statement] = []
-        lines: list[str] = []
+        reports, lines = list[Statement](), list[str]()
         for below in self._group(at):
             report: Statement | None = yield self._reports[below]
             if report:
                 reports.append(report)
-                size = self._sizes[below]
-                lines.append(report.quoted(f"for a group of {size}" if size > 1 else ""))
+                lines.append(report.quoted(f"for a group of {size}" if (size := self._sizes[below]) > 1 else ""))
         prompt = told(society.question, *(("Your group reports:", *lines, _LEAD) if lines else ()))
         try:
             [reply] = yield from heard(self._each, [agent], prompt, "lead" if lines else "answer")
-        except Stop as stop:  # it may be all that it could not remember any more
-            self._kept(at, stop.results)
+        except Stop as stop:  # it may be that all it could not do was to remember
+            self._hear(at, stop.results)
             raise
         self.replies[at] = reply
-        if not reply.ok:
-            self._bear()
-        self._kept(at, [reply])
+        if not reply.ok and society.policy.kind != "skip":  # whoever has not spoken yet is taken to answer
+            society.policy.check([each or Reply() for each in self.replies])
+        self._hear(at, [reply])
         self._reports[at].set(self._reported(at, reports))
 
-    def _kept(self, at: int, replies: Sequence[Any]) -> None:
-        for statement in statements([self._society.agents[at]], replies, self._society.question.answer):
-            self.said[at] = statement
+    def _hear(self, at: int, replies: Sequence[Any]) -> None:
+        speaker, read = self._society.agents[at : at + 1], self._society.question.answer
+        [self.said[at]] = statements(speaker, replies, read) or [None]
 
     def top(self) -> Statement | None:
         """What the whole tree reports, whoever was not asked being silent."""
         found: dict[int, Statement | None] = {}
         for at in range(len(self.said) - 1, -1, -1):
             signal = self._reports[at]
-            below = [found[child] for child in self._group(at)]
-            found[at] = signal.value if signal.done else self._reported(at, [each for each in below if each])
+            below = [each for each in map(found.get, self._group(at)) if each]
+            found[at] = signal.value if signal.done else self._reported(at, below)
         return found[0]
 
     def _reported(self, at: int, reports: list[Statement]) -> Statement | None:
@@ -116,13 +114,7 @@ class _Tree:
         return chosen([*reports, own] if own else reports)
 
     def _group(self, at: int) -> range:
-        first = self._branching * at + 1
-        return range(first, min(first + self._branching, len(self.said)))
-
-    def _bear(self) -> None:
-        """Decide over the failures so far; whoever has not spoken yet is taken to answer."""
-        if self._society.policy.kind != "skip":
-            self._society.policy.check([reply or Reply() for reply in self.replies])
+        return range(len(self.said))[self._branching * at + 1 :][: self._branching]
 
 
 TOPOLOGY = Topology(hierarchy, hierarchy_calls)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmmind.effects import Limits, Program, Reply
+from swarmmind.effects import Limits, Nested, Program, Quorum, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Call, Context, Request
@@ -157,3 +157,89 @@ def test_a_part_some_of_whose_effects_were_refused_gets_the_others(tmp_path: Pat
     seen = play(pair, tmp_path / "j.sqlite", model=Late({}), limits=Limits(calls=2))
     assert seen.outcome.value == "kept"
     assert got == [[True, True, False]]
+
+
+def once(name: str, text: str = "?") -> Part:
+    [reply] = yield [ask(name, text)]
+    return reply.value
+
+
+def test_two_flows_may_have_parts_of_the_same_names(tmp_path: Path) -> None:
+    def two(ctx: Context) -> Program:
+        first = yield from flow({"p": once("a", "one"), "q": once("b", "one")})
+        again = yield from flow({"p": once("a", "one"), "q": once("b", "two")})
+        return [first, again]
+
+    seen = play(two, tmp_path / "j.sqlite", model=Late({"a": 3.0}))
+    assert len(seen.asked) == len({row[0] for row in rows(tmp_path / "j.sqlite")}) == 4
+    late = play(two, tmp_path / "other.sqlite", model=Late({"b": 5.0}))
+    assert late.outcome == seen.outcome
+    assert [row[:2] for row in rows(tmp_path / "j.sqlite")] == [row[:2] for row in rows(tmp_path / "other.sqlite")]
+    again = play(two, tmp_path / "j.sqlite")
+    assert (again.outcome, again.asked) == (seen.outcome, [])
+
+
+def test_a_part_may_be_called_like_the_number_of_a_step(tmp_path: Path) -> None:
+    def numbered(ctx: Context) -> Program:
+        yield [ask("1"), ask("2")]
+        return (yield from flow({"1": once("1"), "2": once("1")}))
+
+    seen = play(numbered, tmp_path / "j.sqlite")
+    assert len(seen.asked) == len({row[0] for row in rows(tmp_path / "j.sqlite")}) == 4
+
+
+@pytest.mark.parametrize("name", ["", "a/b"])
+def test_a_name_that_would_be_two_words_of_a_key_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="a part of a flow needs a name without '/'"):
+        play(lambda ctx: flow({name: once("a")}), tmp_path / "j.sqlite")
+
+
+def test_what_was_left_pending_before_a_flow_is_nobodys_in_it(tmp_path: Path) -> None:
+    def kept(ctx: Context) -> Program:
+        yield Quorum([ask("a"), ask("late")], share=0.5, late="keep")
+        return (yield from flow({"p": once("b")}))
+
+    seen = play(kept, tmp_path / "j.sqlite", model=Late({"late": 2.0, "b": 5.0}))
+    assert list(seen.outcome.value) == ["p"]
+
+
+def test_a_flow_within_a_part_is_a_program_of_its_own(tmp_path: Path) -> None:
+    def inner(ctx: Context) -> Program:
+        return (yield from flow({"p": once("a"), "q": once("b")}))
+
+    def bare() -> Part:
+        return (yield from flow({"p": once("a")}))
+
+    def nested() -> Part:
+        [outcome] = yield [Nested(inner, "inner")]
+        return outcome.value
+
+    with pytest.raises(TypeError, match=r"part 'p' of a flow must yield a list of effects or a Signal .* as a Nested"):
+        play(lambda ctx: flow({"p": bare()}), tmp_path / "bare.sqlite")
+    seen = play(lambda ctx: flow({"p": nested(), "q": once("a")}), tmp_path / "j.sqlite")
+    assert sorted(seen.outcome.value["p"]) == ["p", "q"]
+    assert len(seen.asked) == 3
+
+
+def test_a_part_that_asks_on_after_the_end_is_told_to_stop_and_may_still_keep_records(tmp_path: Path) -> None:
+    told: list[list[Any]] = []
+
+    def stubborn(ctx: Context) -> Program:
+        def part(name: str) -> Part:
+            [reply] = yield [ask(name)]
+            while reply.ok:
+                try:
+                    yield [ask(name, "more"), ask(name, "and more")]
+                except Stop as stop:
+                    told.append([reply.failure.kind for reply in stop.results])
+                    yield [Record("kept", name)]
+
+        try:
+            yield from flow({name: part(name) for name in ("a", "b", "c")})
+        except Stop:
+            return "kept"
+
+    seen = play(stubborn, tmp_path / "j.sqlite", model=Late({"b": 2.0}), limits=Limits(calls=2))
+    assert (seen.outcome.value, seen.outcome.stopped) == ("kept", "calls")
+    assert told == [["budget"] * 2] * 6  # three times each; c was never answered
+    assert sum(row[0] == "record" for row in content(tmp_path / "j.sqlite")) == 6

@@ -9,6 +9,7 @@ import pytest
 
 from swarmmind.effects import Limits
 from swarmmind.errors import UserError
+from swarmmind.memory import memory
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Call, Request
 from swarmmind.runtime.journal import content
@@ -158,6 +159,21 @@ def test_a_spent_budget_keeps_the_last_answers_and_a_resume_goes_on(tmp_path: Pa
     resumed = played(tmp_path / "cut", "gossip", society(5), Timed(latency), graph=RING, turns=3)
     assert resumed.outcome == whole.outcome
     assert len(resumed.asked) == whole.meter.usage.calls - affordable
+
+
+def test_when_the_budget_is_spent_nobody_waits_for_timers(tmp_path: Path) -> None:
+    latency = {f"a{at}": 1.0 + at for at in range(5)}
+    seen = played(tmp_path, "gossip", society(5), Timed(latency), Limits(calls=7), graph=RING, turns=3)
+    assert (seen.outcome.stopped, seen.seconds) == ("calls", 5.0)  # of the slowest, whose answer was paid for
+
+
+@pytest.mark.parametrize("affordable", [1, 3, 5])
+def test_what_can_be_said_but_not_remembered_any_more_counts(tmp_path: Path, affordable: int) -> None:
+    members = society(6, memory=memory("vectors")())
+    latency = {f"a{at}": 1.0 + at for at in range(6)}
+    seen = played(tmp_path, "gossip", members, Timed(latency), Limits(calls=affordable), graph=RING, turns=2)
+    assert seen.outcome.stopped == "calls"
+    assert len(dict(records(tmp_path))["answers"]) == affordable
 
 
 def test_it_replays_exactly(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from swarmmind.agents.answers import plurality
 from swarmmind.agents.prompts import speakers
 from swarmmind.effects import Limits
+from swarmmind.memory import memory
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy
@@ -199,3 +200,14 @@ def test_who_is_read_is_known_to_the_report(tmp_path: Path) -> None:
     model = numbers(4)
     played(tmp_path, "hierarchy", society(4), model, branching=3)
     assert set(speakers(model.heard["a0"][0][-1].content)) == {"a1", "a2", "a3"}
+
+
+@pytest.mark.parametrize("affordable", [1, 4, 6])
+def test_what_can_be_said_but_not_remembered_any_more_counts(tmp_path: Path, affordable: int) -> None:
+    members = society(7, memory=memory("vectors")())
+    cast = numbers(7, {f"a{at}": 1.0 + at for at in range(7)})
+    seen = played(tmp_path, "hierarchy", members, cast, Limits(calls=affordable), branching=2)
+    assert seen.outcome.stopped == "calls"
+    [tally] = [json.loads(row[3]) for row in content(tmp_path / "journal.sqlite") if row[:1] == ("record",)]
+    assert sum(tally.values()) == affordable
+    assert seen.outcome.value is not None
