@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -56,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     gc.freeze()  # what is imported stays; and a run makes many short-lived values that refer to no circle
     gc.set_threshold(50_000, 20, 100)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="replace"
+        )  # drawings, and what agents say, on a terminal that lacks their letters
     try:
         app(args=None if arguments is None else list(arguments))
     except (UserError, Diverged, JournalError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from swarmmind.errors import RunError
+from swarmmind.errors import RunError, UserError
 from swarmmind.runs import folder as folders
 from swarmmind.runs.execute import Watch, execute
 from swarmmind.runs.models import Models
@@ -53,7 +53,11 @@ async def run(
     plan = make_plan(loaded, inputs, allow_code=allow_code)
     models = Models(plan, env)  # a missing key or an unknown policy leaves no folder behind
     folder = _begin(plan, loaded, Path(runs), inputs or {})
-    return await execute(plan, folder, models, watch)
+    try:
+        return await execute(plan, folder, models, watch)
+    except UserError:  # some topologies find out at their first step only that they cannot work with a swarm
+        folders.discard_unused(folder)
+        raise
 
 
 def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any]) -> Path:

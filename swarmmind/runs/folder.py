@@ -6,7 +6,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,20 @@ def create(root: Path, name: str, task: str, origin: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise RunError(f"{root}: cannot make a folder for the run: {error.strerror}") from error
     return folder
+
+
+def discard_unused(folder: Path) -> None:
+    """Remove the folder of a run that has ended without asking anybody; any other one is left as it is.
+
+    With it goes the folder of all runs, if nothing else is there.
+    """
+    path = folder / RESULT
+    if path.is_file():
+        result = read_json(path)
+        if not result["coverage"]["planned"] and not result["usage"]["calls"]:
+            shutil.rmtree(folder)
+            with suppress(OSError):
+                folder.parent.rmdir()
 
 
 def find(run: str, root: Path) -> Path:

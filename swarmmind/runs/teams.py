@@ -10,13 +10,14 @@ from weakref import WeakKeyDictionary
 from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.agents.population import populate, stand_in
 from swarmmind.effects import Agent, Ask, Nested, Program
-from swarmmind.errors import SpecError, UserError, near
+from swarmmind.errors import RunError, SpecError, UserError, near
 from swarmmind.memory import MEMORIES, Several, memory
 from swarmmind.ports import Context, Environment, Memory
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import build, checked
 from swarmmind.runtime.frame import Flight, Frame
 from swarmmind.spec import LoadedSwarm, LoadedTask, ModelSpec, Swarm, load_code
+from swarmmind.spec.source import KeyPath, show
 from swarmmind.topologies import TOPOLOGIES, Policy, Question, Society, Topology
 from swarmmind.topologies.recall import with_stores
 
@@ -62,14 +63,15 @@ def make_team(
         SpecError: a part is unknown or a parameter is wrong; with its place in the task.
     """
     topology, arguments = _topology(loaded, swarm, allow_code)
+    located = _locator(loaded, swarm)
     if not topology.memory and any(part.use != "none" for part in swarm.memory):
         raise loaded.error((*swarm.path, "memory"), f"topology {swarm.topology.name!r} uses no memory; leave it out")
     return Team(
         populate(loaded.task, swarm, streams, prefix),
         _memory(loaded, swarm, allow_code),
         _policy(swarm.swarm),
-        partial(topology.program, **arguments),
-        None if topology.calls is None else _counting(loaded, swarm, partial(topology.calls, **arguments)),
+        _running(partial(topology.program, **arguments), located),
+        None if topology.calls is None else _counting(partial(topology.calls, **arguments), located),
         topology.whole,
     )
 
@@ -171,22 +173,59 @@ def _policy(swarm: Swarm) -> Policy:
 
 
 def _topology(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
-    part = swarm.topology
+    part, path = swarm.topology, (*swarm.path, "topology")
+
+    def complain(name: str, message: str) -> SpecError:
+        return part.error(name, message) if name in part.places else loaded.error(path, f"{name}: {message}")
+
     if part.is_code:
-        found = load_code(part.use, loaded.folder, allow_code)
+        found = _code(loaded, part.use, path, allow_code)
     elif part.use in TOPOLOGIES:
         found = TOPOLOGIES[part.use]
     else:
-        path = (*swarm.path, "topology")
         raise loaded.error(path, f"unknown code {part.use!r}{near(part.use, list(TOPOLOGIES))}")
     topology = found if isinstance(found, Topology) else Topology(found)
-    return topology, checked(topology.program, part.parameters, 2, part.error, loaded.folder)
+    if not callable(topology.program):
+        raise loaded.error(path, f"{part.use!r} must be a generator function or a Topology, got {show(found)}")
+    return topology, checked(topology.program, part.parameters, 2, complain, loaded.folder)
 
 
-def _counting(loaded: LoadedTask, swarm: LoadedSwarm, calls: Callable[[Society], int]) -> Callable[[Society], int]:
-    """The same count, where mistakes it finds have a place: messages may begin with `swarm.agents: ` or a parameter."""
+def _code(loaded: LoadedTask, use: str, path: KeyPath, allow_code: bool) -> Any:
+    try:
+        return load_code(use, loaded.folder, allow_code)
+    except SpecError as error:
+        raise error if error.file else loaded.error(path, str(error)) from error
+
+
+def _locator(loaded: LoadedTask, swarm: LoadedSwarm) -> Callable[[UserError], SpecError]:
+    """Gives mistakes that a topology finds a place: messages may begin with `swarm.agents: ` or a parameter."""
     places = {f"swarm.{key}": (key,) for key in ("agents", "memory", "topology")}
     places |= {name: ("topology", name) for name in swarm.topology.parameters}
+
+    def located(error: UserError) -> SpecError:
+        head, _, rest = str(error).partition(": ")
+        path, message = (places[head], rest) if head in places else (("topology",), str(error))
+        return loaded.error((*swarm.path, *path), message)
+
+    return located
+
+
+def _running(program: Callable[..., Program], located: Callable[[UserError], SpecError]) -> Callable[..., Program]:
+    """The same program, where mistakes it finds have a place."""
+
+    def run(ctx: Context, society: Society) -> Program:
+        try:
+            return (yield from program(ctx, society))
+        except (SpecError, RunError):  # they have one
+            raise
+        except UserError as error:
+            raise located(error) from error
+
+    return run
+
+
+def _counting(calls: Callable[[Society], int], located: Callable[[UserError], SpecError]) -> Callable[[Society], int]:
+    """The same count, where mistakes it finds have a place."""
 
     def count(society: Society) -> int:
         try:
@@ -194,9 +233,7 @@ def _counting(loaded: LoadedTask, swarm: LoadedSwarm, calls: Callable[[Society],
         except SpecError:
             raise
         except UserError as error:
-            head, _, rest = str(error).partition(": ")
-            path, message = (places[head], rest) if head in places else (("topology",), str(error))
-            raise loaded.error((*swarm.path, *path), message) from error
+            raise located(error) from error
 
     return count
 
@@ -210,7 +247,7 @@ def _one_memory(loaded: LoadedTask, swarm: LoadedSwarm, place: int, allow_code: 
     part = swarm.memory[place]
     path = (*swarm.path, "memory", place)
     if part.is_code:
-        found = load_code(part.use, loaded.folder, allow_code)
+        found = _code(loaded, part.use, path, allow_code)
     elif part.use in MEMORIES:
         found = memory(part.use)
     else:

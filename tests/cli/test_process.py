@@ -49,6 +49,12 @@ def test_a_bug_keeps_its_traceback_and_says_where_the_run_is(work: Path) -> None
     assert "ZeroDivisionError" in done.stderr
 
 
+def test_a_terminal_that_lacks_letters_is_shown_the_rest(work: Path) -> None:
+    done = command(work, "list", "topologies", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "a ??? b ??? c ??? d ??? result" in done.stdout
+
+
 def test_a_reader_that_goes_away_is_no_error(work: Path) -> None:
     shell = f"{shlex.join(SWARMMIND)} list --json | head -c 10"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], cwd=work, capture_output=True, text=True, timeout=30)

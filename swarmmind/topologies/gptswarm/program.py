@@ -24,6 +24,7 @@ from swarmmind.topologies.society import Society
 from swarmmind.topologies.vote import elected, tally
 
 Draw: TypeAlias = Literal["sampled", "most-probable", "full"]
+_Logit: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
 _JUDGE = "Decide which of these answers is right, and give it as yours."
 
 
@@ -32,8 +33,8 @@ def gptswarm(
     society: Society,
     edges: Draw = "sampled",
     probability: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-    logits: Mapping[str, float] | None = None,
-    ranks: Mapping[str, float] | None = None,
+    logits: Mapping[str, _Logit] | None = None,
+    ranks: Mapping[str, _Logit] | None = None,
     decide: Literal["majority", "random", "judge"] = "majority",
 ) -> Program:
     """Draw a graph, let each agent answer once its inputs are there, and decide over what reaches the final node.

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validat
 from swarmmind.effects import Agent
 from swarmmind.errors import SpecError, UserError
 from swarmmind.rng import Streams
-from swarmmind.spec.source import KeyPath, show_key, show_path
+from swarmmind.spec.source import KeyPath, show, show_key, show_path
 from swarmmind.topologies.graphs.own import own, read_file, seated
 
 if TYPE_CHECKING:
@@ -68,11 +68,13 @@ class Graph(BaseModel):
         """One form for all: names and pairs are read, from a file in the folder that the context names or from here."""
         if isinstance(data, str):
             return {"kind": data}
-        if not isinstance(data, Mapping):
+        if isinstance(data, Graph):
             return data
+        if not isinstance(data, Mapping):
+            raise ValueError(f"must be a kind, or a mapping with 'kind', 'edges' or 'file'; got {show(data)}")
         if "file" in data:
             return _read(data, (info.context or {}).get("folder"))
-        if isinstance(data.get("edges"), (list, tuple)) or data.get("kind") == "own":
+        if isinstance(data.get("edges"), (list, tuple, Mapping)) or data.get("kind") == "own":
             found = own(data.get("edges"), data.get("nodes"), _wrong)
             return {"kind": "own", **data, "nodes": found.nodes, "edges": found.edges}
         return data

@@ -13,7 +13,11 @@ from swarmmind.errors import SpecError
 from swarmmind.spec.source import printable, show, show_key
 
 MAX_BYTES, MAX_DEPTH = 64 << 20, 64
-_CHUNK = 1 << 16
+_CHUNK = 1 << 23  # a tag that is not complete yet is read anew with every chunk
+
+
+_DIRECTED = {"true": True, "1": True, "false": False, "0": False}
+_DEFAULTS = {"directed": True, "undirected": False}
 
 
 class _Edge(NamedTuple):
@@ -59,7 +63,7 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self._nodes: dict[str, int] = {}
         self._edges: list[_Edge] = []
-        self._depth = 0
+        self._depth, self._is_graphml = 0, False
         self._directed: bool | None = None  # until there is a graph
 
     def graph(self) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
@@ -92,11 +96,14 @@ class _Reader:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self._wrong(f"nested deeper than {MAX_DEPTH} levels")
-        match tag.rpartition(" ")[2]:
+        name = tag.rpartition(" ")[2]
+        if self._depth == 1:
+            self._is_graphml = name == "graphml"
+        match name if self._is_graphml else "":
             case "graph":
                 if self._directed is not None:
                     self._wrong("holds a second <graph>; one file is one graph")
-                self._directed = attributes.get("edgedefault", "directed") == "directed"
+                self._directed = self._said(attributes, "edgedefault", _DEFAULTS, True)
             case "node":
                 self._node(attributes.get("id", ""))
             case "edge":
@@ -121,6 +128,13 @@ class _Reader:
     def _edge(self, attributes: dict[str, str]) -> None:
         if len(self._edges) >= self._max_edges:
             self._wrong(f"more than {self._max_edges:,} edges")
-        directed = {"true": True, "false": False}.get(attributes.get("directed", ""), bool(self._directed))
+        directed = self._said(attributes, "directed", _DIRECTED, bool(self._directed))
         line, column = self.parser.CurrentLineNumber, self.parser.CurrentColumnNumber + 1
         self._edges.append(_Edge(attributes.get("source", ""), attributes.get("target", ""), directed, line, column))
+
+    def _said(self, attributes: dict[str, str], name: str, known: dict[str, bool], default: bool) -> bool:
+        if name not in attributes:
+            return default
+        if attributes[name] not in known:
+            self._wrong(f"{name} must be {' or '.join(map(repr, known))}, got {show(attributes[name])}")
+        return known[attributes[name]]

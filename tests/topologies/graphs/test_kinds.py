@@ -141,9 +141,12 @@ def test_with_more_nodes_than_agents_agents_play_several() -> None:
         ({"kind": "chain", "edges": [["a", "b"]]}, "edges: belongs to the kind 'own', not to 'chain'"),
         ({"edges": [["a", "b"]], "p": 0.3}, "p: belongs to the kind 'small-world', not to 'own'"),
         ({"kind": "own"}, "edges: must be a list of pairs of names"),
+        ({"edges": {"a": "b"}}, "edges: must be a list of pairs of names, got a mapping"),
+        ([["a", "b"]], "must be a kind, or a mapping with 'kind', 'edges' or 'file'; got a list"),
+        (None, "must be a kind, or a mapping with 'kind', 'edges' or 'file'; got nothing"),
     ],
 )
-def test_parameters_that_mean_nothing_or_cannot_be_are_refused(given: dict[str, Any], message: str) -> None:
+def test_parameters_that_mean_nothing_or_cannot_be_are_refused(given: Any, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Graph.model_validate(given)
 

@@ -212,6 +212,21 @@ BOMB = (
             "cannot be read; use UTF-8",
         ),
         ("g.graphml", b'<?xml version="1.0" encoding="utf-7"?><graphml/>', "encoding"),
+        (
+            "g.graphml",
+            '<graphml><graph edgedefault="directd"><node id="a"/></graph></graphml>',
+            "g.graphml:1:10: edgedefault must be 'directed' or 'undirected', got 'directd'",
+        ),
+        (
+            "g.graphml",
+            ml(A + B + '<edge source="a" target="b" directed="yes"/>'),
+            "g.graphml:3:29: directed must be 'true' or '1' or 'false' or '0', got 'yes'",
+        ),
+        (
+            "g.xml",
+            '<gexf><graph defaultedgetype="undirected"><node id="a"/><node id="b"/></graph></gexf>',
+            "g.xml:1:1: holds no GraphML <graph> with a <node>",
+        ),
         ("g.graphml", "<svg/>", "g.graphml:1:1: holds no GraphML <graph> with a <node>"),
         ("g.yaml", "", "g.yaml: must be a mapping with 'edges', a list of pairs of names; got nothing"),
         ("g.yaml", "- [a, b]", "g.yaml:1:1: must be a mapping with 'edges'"),
@@ -227,6 +242,13 @@ BOMB = (
 )
 def test_a_file_that_is_no_graph_ends_in_one_line(name: str, text: str | bytes, message: str, tmp_path: Path) -> None:
     assert message in refused(tmp_path, name, text)
+
+
+@pytest.mark.parametrize(("directed", "edge"), [("true", ("b", "a")), ("1", ("b", "a")), ("0", ("a", "b"))])
+def test_graphml_says_of_each_edge_whether_it_is_directed(directed: str, edge: tuple[str, str], tmp_path: Path) -> None:
+    kind = "directed" if directed == "0" else "undirected"
+    (tmp_path / "g.graphml").write_text(ml(A + B + f'<edge source="b" target="a" directed="{directed}"/>', kind))
+    assert read(tmp_path, file="g.graphml").edges == (edge,)
 
 
 @pytest.mark.parametrize("name", ["big.graphml", "big.yaml"])

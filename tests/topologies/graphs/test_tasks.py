@@ -78,6 +78,80 @@ def test_what_is_wrong_with_a_graph_has_its_place_in_the_task(
     assert refused(tmp_path, NESTED.format(use=use, graph=graph)).startswith(f"task.yaml:10:18: {inner}")
 
 
+OWN = """\
+from swarmmind.effects import Ask, Message, Program, Record
+from swarmmind.ports import Context
+from swarmmind.topologies import Society
+from swarmmind.topologies.graphs import Graph
+
+
+def relay(ctx: Context, society: Society, graph: Graph) -> Program:
+    yield [Record("began", 1)]
+    net, players = graph.directed(society.agents, society.seed), graph.played(society.agents, society.seed)
+    for node in net:
+        [reply] = yield [Ask(players[node], (Message("user", "Go on."),))]
+    return reply.value
+
+
+number = 3
+"""
+
+
+def ran(folder: Path, text: str) -> str:
+    """What a run of this task ends with, which nothing of is left behind."""
+    (folder / "task.yaml").write_text(text)
+    (folder / "relay.py").write_text(OWN)
+    with pytest.raises(SpecError) as error:
+        swarmmind.run_sync(folder / "task.yaml", runs=folder / "runs", allow_code=True)
+    assert not (folder / "runs").exists()
+    return str(error.value).removeprefix(f"{folder}/")
+
+
+@pytest.mark.parametrize(
+    ("topology", "message"),
+    [
+        (
+            "{use: ./relay.py:relay, graph: {edges: [[a, b], [b, a]]}}",
+            "6:44: swarm.topology.graph: its edges lead in a",
+        ),
+        ("{use: ./relay.py:relay}", "6:13: swarm.topology: graph: is missing"),
+        ("./relay.py:number", "6:13: swarm.topology: './relay.py:number' must be a generator function or a Topology"),
+        ("./relay.py:nubmer", "6:13: swarm.topology: ./relay.py has no 'nubmer'; did you mean 'number'?"),
+        (
+            "{use: gptswarm, logits: {x > y: 1}}",
+            "6:37: swarm.topology.logits: expected potential edges, 'a > b', found",
+        ),
+        (
+            "{use: gptswarm, logits: {solver-0 > final: .nan}}",
+            "6:37: logits: 'solver-0 > final': must be a finite number",
+        ),
+        ("{use: gptswarm, decide: judge}", "6:37: swarm.topology.decide: 'judge' needs an agent with the role judge"),
+        ("swarmsys", "5:11: swarm.agents: 'swarmsys' needs at least one 'explorer', got none"),
+        ("omne", "6:13: swarm.topology: 'omne' learns from judged attempts; the task needs a data set"),
+        ("sapo", "6:13: swarm.topology: 'sapo' works on a data set"),
+    ],
+)
+def test_what_a_topology_finds_wrong_when_it_begins_has_its_place_and_leaves_no_run_behind(
+    topology: str, message: str, tmp_path: Path
+) -> None:
+    task = (
+        f"# a task\nproblem: What is 2 + 3?\nmodel: scripted\nswarm:\n  agents: {{solver: 4}}\n  topology: {topology}\n"
+    )
+    assert ran(tmp_path, task).startswith(f"task.yaml:{message}")
+
+
+def test_a_mistake_that_shows_after_somebody_was_asked_keeps_the_run(tmp_path: Path) -> None:
+    text = TASK.format(use="./late.py:relay", graph="ring").replace("{solver: 4}", "{solver: 1}")
+    (tmp_path / "late.py").write_text(
+        OWN.replace("return reply.value", "Graph(kind='layered', layers=9).undirected(society.agents, 0)")
+    )
+    (tmp_path / "task.yaml").write_text(text)
+    with pytest.raises(SpecError, match=r"task\.yaml:7:12: swarm\.topology\.graph: 9 layers need"):
+        swarmmind.run_sync(tmp_path / "task.yaml", runs=tmp_path / "runs", allow_code=True)
+    [folder] = (tmp_path / "runs").iterdir()
+    assert json.loads((folder / "result.json").read_text())["coverage"]["finished"] == 1
+
+
 def test_what_is_wrong_with_a_file_has_its_place_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "team.yaml").write_text("edges:\n  - [a, b]\n  - [b, b]\n")
     assert refused(tmp_path, TASK.format(use="messages", graph="{file: team.yaml}")).startswith(
