@@ -3,8 +3,9 @@
 The answer's own tokens are a path through a tree of texts. At each of them the server lists alternatives, and an
 alternative leads to one option, to several, or to none. What leads to one is that option's mass; what leads to none is
 dropped, and the rest renormalized; what leads to several cannot be told apart, unless it is what was said: then the
-next token tells. If more than `TOLERATED` of the mass stays unresolved there is no distribution: one that had to be
-guessed is none.
+next token tells. Of a part of a character, written as U+FFFD, only what stands before it is known. If more than
+`TOLERATED` of the mass stays unresolved there is no distribution: one that had to be guessed is none. Nor is there one
+if what was said leads to no option, as the thoughts of a model that reasons first do.
 
 What the numbers are is the server's affair. vLLM (0.33) by default gives those after the grammar's mask and before
 temperature, top-p and penalties (`--logprobs-mode raw_logprobs`): the distribution of sampling at temperature 1,
@@ -33,6 +34,8 @@ _ROUNDING = 0.05
 _END = re.compile(rb"(?:<[^<>\s]{1,40}>)?")  # a token that ends the turn: what it looks like, or nothing at all
 _PROPERTY = re.compile(rb'\s*\{\s*"choice"\s*:\s*"')
 _PROPERTY_BARE = b'{"choice":"'
+_BYTE = re.compile(rb"<0x([0-9A-Fa-f]{2})>")  # a byte, as SentencePiece writes it
+_LOST = "\ufffd".encode()  # a part of a character
 
 
 def distribution(logprobs: bytes, options: Sequence[str], in_document: bool) -> dict[str, float] | None:
@@ -80,7 +83,7 @@ class _Walk:
         before, mass = b"", 1.0
         for entry in content:
             listed = _read(entry)
-            if listed is None:
+            if listed is None or self._options(before, listed.said) == []:
                 return None
             mass = self._step(before, listed, mass)
             before += listed.said
@@ -112,13 +115,16 @@ class _Walk:
 
     def _options(self, before: bytes, token: bytes) -> list[str] | None:
         """The options that a text may yet become; `None` if it only leads up to one: spacing, the document's head."""
-        value = self._value(before + token)
+        known, lost, _ = (before + token).partition(_LOST)
+        value = self._value(known)
         if not self._in_document and _END.fullmatch(token):
             ended = [option for option, texts in self._spelled.items() if self._value(before) in texts]
             if ended:
                 return ended
         if not value:
             return None if value is not None else []
+        if lost:
+            return [option for option, texts in self._spelled.items() if any(_goes_on(text, value) for text in texts)]
         return [option for option, texts in self._spelled.items() if any(self._fits(value, text) for text in texts)]
 
     def _fits(self, value: bytes, text: bytes) -> bool:
@@ -138,6 +144,10 @@ class _Walk:
 def _quoted(option: str) -> tuple[bytes, ...]:
     """An option as a JSON string, without its opening quote, in both ways to write what is not ASCII."""
     return _utf8(json.dumps(option, ensure_ascii=False))[1:], json.dumps(option).encode()[1:]
+
+
+def _goes_on(text: bytes, value: bytes) -> bool:
+    return text.startswith(value) and text != value
 
 
 def _utf8(text: str) -> bytes:
@@ -172,6 +182,9 @@ def _token(entry: Any) -> tuple[bytes, float] | None:
         raw = _utf8(text)
     else:
         return None
+    byte = _BYTE.fullmatch(raw)
+    if byte is not None:
+        raw = bytes([int(byte[1], 16)])
     if len(raw) > _MAX_BYTES or not logprob <= _ROUNDING:  # NaN is not, either
         return None
     return raw, math.exp(min(max(logprob, -1e4), 0.0))

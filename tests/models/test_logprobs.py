@@ -130,6 +130,32 @@ def test_mass_that_the_server_does_not_list_counts_as_untold() -> None:
     assert read([entry("A", 0.99)], ("A", "B")) == {"A": 1.0, "B": 0.0}
 
 
+@pytest.mark.parametrize("said", ["<think>", "The", "a", "\u00b6"])
+def test_an_answer_that_goes_another_way_than_any_option_says_nothing_about_them(said: str) -> None:
+    assert read([token(said, 0.9, A=0.06, B=0.04), token("A", 0.9, B=0.1)], ("A", "B")) is None
+    assert read([token("option ", 1.0), token(said, 0.9, **{"1": 0.1})], ("option 1", "option 2")) is None
+    assert read([token(said, 0.9, **{'{"choice":"A': 0.1})], ("A", "B"), True) is None
+
+
+@pytest.mark.parametrize("piece", ["\ufffd", "<0xF0>"])
+def test_a_part_of_a_character_is_not_taken_for_something_that_is_no_option(piece: str) -> None:
+    options = ("\U0001f642", "\U0001f643", "no")
+    assert read([token("no", 0.3, **{piece: 0.7})], options) is None
+    assert read([token(piece, 0.7, no=0.3), token("\ufffd", 1.0)], options) is None
+    assert read([token("no", 0.97, **{piece: 0.03})], options) == pytest.approx(
+        dict(zip(options, (0, 0, 1), strict=True))
+    )
+    after = [token("s", 1.0), token("no", 0.4, **{"\ufffd": 0.6})]
+    assert read(after, ("s\u00fcd", "sno")) is None
+
+
+def test_bytes_as_sentencepiece_writes_them_are_bytes() -> None:
+    spelled = [token(f"<0x{byte:02X}>", 1.0) for byte in b"\xf0\x9f\x99"]
+    tokens = [*spelled, token("<0x82>", 0.7, **{"<0x83>": 0.3})]
+    found = read(tokens, ("\U0001f642", "\U0001f643"))
+    assert found == pytest.approx({"\U0001f642": 0.7, "\U0001f643": 0.3})
+
+
 HOSTILE: list[Any] = [
     None, 7, "content", [], {}, {"content": None}, {"content": {}}, {"content": []}, {"content": [None]},
     {"content": [[]]}, {"content": [{}]}, {"content": [{"token": "north"}]},
