@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from swarmmind.agents.answers import ASK_FOR_ANSWER
-from swarmmind.effects import TEXT, Message, Output, Program, Record, Reply
+from swarmmind.effects import TEXT, Agent, Message, Program, Record, Reply
 from swarmmind.errors import Stop
 from swarmmind.ports import Context
 from swarmmind.topologies.governance import Cast, Rule, agreed, cast, chosen, votes, weights
@@ -55,12 +55,12 @@ def mindstorm(
     storm = _Mindstorm(society, cast(society, rule), stop_on_agreement)
     try:
         yield from storm.discuss(rounds)
-        if decision := (yield from storm.decide(rule)):
-            return decision.value
+        yield from storm.decide(rule)
     except Stop:
         pass
-    best = chosen([storm.last[agent.id] for agent in society.agents if agent.id in storm.last], weights(rule))
-    return best.reply.value if best else None
+    last = [storm.last[agent.id] for agent in society.agents if agent.id in storm.last]
+    best = chosen([*storm.decided.values()] or last, weights(rule))
+    return best.value(society.question) if best else None
 
 
 def mindstorm_calls(society: Society, rounds: int = 2, rule: Rule = "advised-monarchy", **_: Any) -> int:
@@ -74,6 +74,7 @@ class _Mindstorm:
         self._society, self._parts, self._all = society, parts, len(parts.members) if early else -1
         self._said: list[Statement] = []  # in the newest step
         self.last: dict[str, Statement] = {}  # by each member
+        self.decided: dict[str, Statement] = {}  # by the leader
 
     def discuss(self, rounds: int) -> Steps[None]:
         society, question, organizers = self._society, self._society.question, self._parts.organizers
@@ -82,37 +83,36 @@ class _Mindstorm:
             asked = yield from heard(society, organizers, paragraphs(question.text, before, _ASK), "ask", TEXT)
             interview = shown("This is asked:", statements(organizers, asked, lambda _: None))
             prompt = paragraphs(question.text, before, interview, _STAND)
-            yield from self._answer(prompt, "answer", lambda reply: stance(question, reply), TEXT)
+            yield from self._answer(self._parts.members, prompt, "answer", lambda reply: stance(question, reply))
             yield from passed(society.memory, number)
             yield [Record("votes", {"round": number, **votes(self._said)})]
             if agreed(self._said, self._all):
                 break
 
-    def decide(self, rule: Rule) -> Steps[Reply | None]:
-        society, question, advised = self._society, self._society.question, rule == "advised-monarchy"
+    def decide(self, rule: Rule) -> Steps[None]:
+        question, members, advised = self._society.question, self._parts.members, rule == "advised-monarchy"
         before = shown(_BEFORE, self._said)
-        replies = yield from self._answer(told(question, before, _OPINE if before else ""), "opine", question.answer)
+        prompt = told(question, before, _OPINE if before else "")
+        replies = yield from self._answer(members, prompt, "opine", question.answer)
         yield [Record("votes", votes(self._said, weights(rule)))]
         if rule == "monarchy" or (advised and not agreed(self._said, self._all)):
             opinions = shown("These are the opinions of the group:", self._said) if advised else ""
             prompt = told(question, opinions, _DECIDE if opinions else "")
-            [decision] = yield from heard(society, [self._parts.leader], prompt, "decide")
-            if decision.ok:
-                return decision
-        if not self.last:
-            society.policy.check(replies)  # nobody ever said anything
-        return None
+            yield from self._answer([self._parts.leader], prompt, "decide", question.answer)
+        if not self.decided and not self.last:
+            self._society.policy.check(replies)  # nobody ever said anything
 
-    def _answer(self, prompt: Message, do: str, reader: Reader, output: Output | None = None) -> Steps[Sequence[Reply]]:
+    def _answer(self, agents: Sequence[Agent], prompt: Message, do: str, reader: Reader) -> Steps[Sequence[Reply]]:
         replies: Sequence[Reply] = ()
         try:
-            replies = yield from heard(self._society, self._parts.members, prompt, do, output)
+            replies = yield from heard(self._society, agents, prompt, do, TEXT if do == "answer" else None)
         except Stop as stop:
             replies = stop.results
             raise
         finally:
-            self._said = statements(self._parts.members, replies, reader)
-            self.last.update((each.agent.id, each) for each in self._said)
+            self._said = statements(agents, replies, reader)
+            by = self.decided if do == "decide" else self.last
+            by.update((each.agent.id, each) for each in self._said)
         return replies
 
 

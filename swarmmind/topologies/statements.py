@@ -32,6 +32,10 @@ class Statement(NamedTuple):
     reply: Reply
     answer: Hashable | None = None
 
+    def value(self, question: Question) -> Any:
+        """What is scored of it: the option that was read in it, where the problem has options; else what was said."""
+        return self.answer if isinstance(question.output, Choice) and self.answer is not None else self.reply.value
+
     def quoted(self, *facts: str) -> str:
         """It as data in somebody's prompt."""
         return quoted(self.agent.id, self.reply.text or "", *facts)

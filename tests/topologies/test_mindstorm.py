@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from swarmmind.agents.prompts import speakers
-from swarmmind.effects import TEXT, Agent, Choice, Json, Limits, Output
-from swarmmind.errors import UserError
+from swarmmind.effects import TEXT, Agent, Ask, Choice, Json, Limits, Output, Reply
+from swarmmind.errors import Stop, UserError
 from swarmmind.memory import Window
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy, Question, Society
+from swarmmind.traces import Embed, Embedding
 
-from .swarms import FAIL, SKIP, Said, calls, played
+from .swarms import FAIL, SKIP, Said, calls, played, program
 
 DOWN = OSError("down")
+_NO_PLACE: Any = None  # a mindstorm asks nothing of its context
 MARK = re.compile(r"<<(\w+) (\d)>>")
 
 
@@ -221,6 +224,50 @@ def test_of_choices_the_stance_is_read_in_what_is_said_and_the_opinion_is_an_opt
     (tmp_path / "unsure").mkdir()
     played(tmp_path / "unsure", "mindstorm", group(*COURT, output=output), unsure, rounds=1)
     assert votes(tmp_path / "unsure") == [{"round": 1, "north": 2}, {"north": 3}]
+
+
+@pytest.mark.parametrize("affordable", [None, 5])
+def test_of_choices_the_value_is_an_option_even_where_it_was_given_in_a_round(
+    tmp_path: Path, affordable: int | None
+) -> None:
+    members = group(*COURT, output=Choice(("north", "south")))
+    model = court(["Up! ANSWER: North", DOWN], ["ANSWER: north", "north"], ["ANSWER: south", "south"])
+    limits = Limits(calls=affordable)
+    seen = played(tmp_path, "mindstorm", members, model, limits=limits, rounds=1, rule="democracy")
+    assert seen.outcome.value == "north"
+
+
+def test_what_the_leader_decided_counts_even_if_it_cannot_be_remembered_any_more() -> None:
+    class Vectors(Window):
+        @property
+        def embeds(self) -> bool:
+            return True
+
+    members = group("leader", "solver", "solver")._replace(memory=Vectors(4))
+    storm = program("mindstorm", members, rounds=0)(_NO_PLACE)
+    said = {"l0": "ANSWER: 9", "s1": "ANSWER: 1", "s2": "ANSWER: 2"}
+    assert _stopped_as_the_leader_remembers(storm, said) == "ANSWER: 9"
+
+
+def _stopped_as_the_leader_remembers(storm: Any, said: dict[str, str]) -> Any:
+    results: Any = None
+    led = False
+    while True:
+        try:
+            effects = storm.send(results)
+            if led and isinstance(effects[0], Embed):
+                storm.throw(Stop("tokens", []))
+        except StopIteration as end:
+            return end.value
+        led = led or (isinstance(effects[0], Ask) and effects[0].agent.id == "l0")
+        results = [_result(effect, said) for effect in effects]
+
+
+def _result(effect: Any, said: dict[str, str]) -> Any:
+    if isinstance(effect, Ask):
+        return Reply(said[effect.agent.id], said[effect.agent.id])
+    vectors = np.ones(len(effect.texts), "<f4").tobytes() if isinstance(effect, Embed) else b""
+    return Embedding(1, vectors) if vectors else None
 
 
 def test_documents_are_decided_on_too_and_no_stance_is_read_before(tmp_path: Path) -> None:
