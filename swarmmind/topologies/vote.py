@@ -85,14 +85,14 @@ def _output(society: Society, logprobs: bool) -> Output:
 def masses(replies: Iterable[Reply]) -> dict[str, float]:
     """How much of the votes each option has, to nine digits: a reply's distribution, or one vote for what it says.
 
-    Options come in the order in which they were first given, so that of several maxima the first one was given first.
+    Options come in the order in which they were first given, and after them those that nobody gave, so that of several
+    maxima the first one was given first.
     """
-    votes: dict[str, float] = {}
-    for reply in replies:
-        if reply.ok:
-            votes.setdefault(reply.value, 0.0)
-            for option, share in (reply.probabilities or {reply.value: 1.0}).items():
-                votes[option] = votes.get(option, 0.0) + share
+    there = [reply for reply in replies if reply.ok]
+    votes: dict[str, float] = {reply.value: 0.0 for reply in there}
+    for reply in there:
+        for option, share in (reply.probabilities or {reply.value: 1.0}).items():
+            votes[option] = votes.get(option, 0.0) + share
     return {option: round(mass, 9) for option, mass in votes.items()}
 
 

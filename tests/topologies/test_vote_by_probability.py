@@ -51,6 +51,11 @@ def test_an_option_may_win_that_nobody_said(tmp_path: Path) -> None:
     assert played(tmp_path, "vote", society(2, WAYS), model, logprobs=True).outcome.value == "south"
 
 
+def test_of_equal_masses_the_option_that_was_given_first_wins(tmp_path: Path) -> None:
+    model = Weighing(["north", "east"], [ways(0.2, 0.4, 0.4)] * 2)
+    assert played(tmp_path, "vote", society(2, WAYS), model, logprobs=True).outcome.value == "east"
+
+
 @pytest.mark.parametrize("samples", [1, 5, 12])
 def test_everybody_is_asked_once_whatever_samples_says(tmp_path: Path, samples: int) -> None:
     members = society(3, WAYS)
