@@ -23,7 +23,7 @@ _MARKS = (
 )
 _NUMBER = re.compile(
     r"(?P<sign>(?<![\w)])[-+])?[$€£¥]?"  # the minus of `7-2` is none, the one of `-$2` is
-    r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!,?\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|(?<![\d.])\.\d+)"
+    r"(?P<digits>(?:\d{1,3}(?:,\d{3}){1,100}+(?!,?\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|(?<![\d.])\.\d+)"
 )
 _RAISED = re.compile("[²³¹\u2070-\u209f]")  # the 2 of `25 m²` is no number of its own
 _AROUND = "\"'`* \u201c\u201d\u2018\u2019\u00ab\u00bb"  # quotes of all kinds, and emphasis

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -23,19 +23,28 @@ from swarmmind.ports import Policy
 THOUGHT_OF, NOTICED, FILLED, DROPPED, KEPT = 0.2, 0.9, 0.95, 0.01, 0.97
 """How often a writer thinks of a topic, a critic sees a gap, an actor fills it or drops a line, a merger keeps one."""
 
-_LINE = re.compile(r"^\s*- ([^:\n]+?)\s*(?::\s*(.*?))?\s*$", re.MULTILINE)
+_BULLET = "- "
 _GAP = re.compile(r"It has no line on ([^:\n]+)\.")
 _DEEDS = ("look at it", "measure it", "test it twice", "compare it with the plan", "ask whoever knows it best")
 
 
 def topics(problem: str) -> list[str]:
     """What a problem wants covered, in its order."""
-    return [topic for topic, _ in _LINE.findall(problem)]
+    return [topic for topic, _ in _entries(problem)]
 
 
 def lines(checklist: str) -> dict[str, str]:
     """The topics that a checklist covers, with what it says of each."""
-    return dict(_LINE.findall(checklist))
+    return dict(_entries(checklist))
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """The topic and the deed of every line that is an entry; a deed may be empty, a topic not."""
+    for line in text.split("\n"):
+        bullet, _, entry = line.lstrip().partition(_BULLET)
+        topic, _, deed = entry.partition(":")
+        if not bullet and topic.strip():
+            yield topic.strip(), deed.strip()
 
 
 def _written(entries: Mapping[str, str]) -> str:

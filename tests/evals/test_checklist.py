@@ -4,6 +4,7 @@ import random
 import shutil
 from pathlib import Path
 from statistics import mean
+from time import process_time
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def test_topics_are_the_lines_of_the_problem() -> None:
         "first aid": "two boxes: one a side",
         "points": "",
     }
+
+
+def test_an_entry_without_a_deed_does_not_swallow_the_next_one() -> None:
+    assert lines("- seats:\n- points:\n\n- doors: shut") == {"seats": "", "points": "", "doors": "shut"}
+    assert topics("- seats:\n- points\n- : nothing\n -no\nso - on") == ["seats", "points"]
+
+
+@pytest.mark.parametrize("text", ["- a" + " " * 200_000 + "b:", "\n \t" * 100_000, "- " * 200_000, "-  :" * 100_000])
+def test_no_text_makes_reading_slow(text: str) -> None:
+    began = process_time()
+    lines(text)
+    assert process_time() - began < 1
 
 
 def test_a_draft_covers_a_fifth() -> None:
