@@ -26,12 +26,14 @@ class _Record(msgspec.Struct):
     """A record of the series `graph`: who plays each node, edges between nodes, and what is known of the graph.
 
     The end of an edge is the number of a node, or the id of its agent. An edge of a graph that is not directed leads
-    both ways. `left_out` counts what the record, of a large graph, does not hold.
+    both ways. `drains` are edges on which words run as well, but which are no part of the graph; they lead from a node
+    to the id of an agent. `left_out` counts what the record, of a large graph, does not hold.
     """
 
     nodes: list[str | int]
     edges: list[tuple[int | str, int | str]] = []
     directed: bool = True
+    drains: list[tuple[int, str]] = []
     statistics: dict[str, Any] = {}
     left_out: dict[str, int] = {}
 
@@ -49,6 +51,7 @@ class Declared:
         unread: records that are not read: of another shape, or far too long.
         left_out: edges that the records do not hold.
         edges: author << 32 | reader of each edge, ascending.
+        drains: the same of words that leave a graph: declared too, but not drawn as its edges.
         statistics: name and value; from the least to the greatest if graphs differ.
     """
 
@@ -57,14 +60,14 @@ class Declared:
         self._places = {name: place for place, name in enumerate(self.names)}
         self.unread = self.left_out = 0
         self._named: set[int] = set()
-        codes: set[int] = set()
+        codes, drains = set[int](), set[int]()
         found: dict[str, list[Any]] = {}
         seen: set[int] = set()
         for _, data in islice(source.records(GRAPH), _MAX_RECORDS):
             if hash(data) in seen:
                 continue
             record = _graph(data)
-            if record is None or not self._add(record, codes):
+            if record is None or not self._add(record, codes, drains):
                 self.unread += 1
                 continue
             seen.add(hash(data))
@@ -73,15 +76,18 @@ class Declared:
                 found.setdefault(name, []).append(value)
         self.graphs = len(seen)
         self.edges: Numbers = np.array(sorted(codes), np.int64)
+        self.drains: Numbers = np.array(sorted(drains - codes), np.int64)
         self.nodes = sorted(self._named)
         self.statistics = [(name, _range(values)) for name, values in islice(found.items(), _MAX_STATISTICS)]
 
-    def _add(self, record: _Record, codes: set[int]) -> bool:
-        if len(self.names) + len(record.nodes) > _MAX_NAMES + len(self._places):
+    def _add(self, record: _Record, codes: set[int], drains: set[int]) -> bool:
+        if len(self.names) + len(record.nodes) + len(record.drains) > _MAX_NAMES + len(self._places):
             return False
         played = [self._place(str(name)) for name in record.nodes]
         by_end: dict[int | str, int] = {**dict(enumerate(played)), **{self.names[place]: place for place in played}}
-        if not all(u in by_end and v in by_end for u, v in record.edges):
+        if not all(u in by_end and v in by_end for u, v in record.edges) or not all(
+            u in by_end for u, _ in record.drains
+        ):
             return False
         self._named.update(played)
         self.left_out += max(0, record.left_out.get("edges", 0))
@@ -94,6 +100,8 @@ class Declared:
                 codes.update(
                     (u << READER_BITS | v,) if record.directed else (u << READER_BITS | v, v << READER_BITS | u)
                 )
+        drained = [(by_end[u], self._place(name)) for u, name in record.drains[: _MAX_EDGES - len(drains)]]
+        drains.update(u << READER_BITS | v for u, v in drained if u != v)
         return True
 
     def _place(self, name: str) -> int:

@@ -167,11 +167,12 @@ class Traffic:
             other = (
                 0 if self.declared.left_out else 3
             )  # of a graph that is known in part, nobody knows what is beside it
-            self._kind = np.where(np.isin(self._codes, codes), 1, np.where(np.isin(back, codes), 2, other)).astype(
+            known = np.union1d(codes, self.declared.drains)
+            self._kind = np.where(np.isin(self._codes, known), 1, np.where(np.isin(back, codes), 2, other)).astype(
                 np.int64
             )
         self.against, self.beside = int((self._kind == 2).sum()), int((self._kind == 3).sum())
-        self.unused = len(codes) - int((self._kind == 1).sum())
+        self.unused = int((~np.isin(codes, self._codes)).sum())
 
     def _choose(self) -> list[int]:
         """Who is drawn: from the busiest agent outward, always along the edge with most traffic; then whom declared."""

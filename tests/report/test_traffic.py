@@ -185,6 +185,17 @@ def test_an_agent_may_play_several_nodes(tmp_path: Path):
     assert found.drawn == (2, 2)
 
 
+def test_words_that_leave_a_graph_where_it_says_so_are_declared_and_no_edges_of_it(tmp_path: Path):
+    asked = [("a", quoted("c", "x")), ("b", quoted("a", "y")), ("c", quoted("b", "z"))]
+    record = {"nodes": ["a", "b", "c"], "edges": [[0, 1], [1, 2]], "drains": [[2, "a"]]}
+    found = declared(tmp_path, asked, record)
+    assert (len(found.declared.edges), found.unused, found.against, found.beside) == (2, 0, 0, 0)
+    page = Page(render(tmp_path))
+    assert page.index["graph"]["kind"] == "layered"  # what leads out of it closes no circle
+    assert "words ran along all of them. 1 more leads out of it, to whoever concludes." in page.text
+    assert "none was declared" not in page.text
+
+
 def test_the_graphs_of_several_problems_are_one(tmp_path: Path):
     one = {"nodes": ["a", "b"], "edges": [[0, 1]], "statistics": {"sigma": 1.5, "kind": "ring", "none": None}}
     two = {"nodes": ["b", "a"], "edges": [[0, 1]], "statistics": {"sigma": 2, "kind": "ring", "none": None}}
@@ -209,7 +220,8 @@ def test_beside_a_graph_that_is_known_in_part_nothing_can_be_told(tmp_path: Path
 
 ODD: list[Any] = [
     None, 7, "x", [], {}, {"nodes": 3}, {"nodes": ["a"], "edges": [[0, 1]]}, {"nodes": ["a"], "edges": [[-1, 0]]},
-    {"nodes": ["a", "b"], "edges": [[0, 1, 2]]}, {"nodes": [None], "edges": []}, {"nodes": ["a"], "statistics": 4},
+    {"nodes": ["a", "b"], "edges": [[0, 1, 2]]}, {"nodes": ["a"], "drains": [[1, "a"]]},
+    {"nodes": ["a"], "drains": [7]}, {"nodes": [None], "edges": []}, {"nodes": ["a"], "statistics": 4},
 ]  # fmt: skip
 
 

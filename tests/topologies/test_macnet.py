@@ -234,6 +234,7 @@ def test_the_graph_is_on_record(tmp_path: Path) -> None:
     assert record[2] == "graph"
     assert '"nodes":["a0","a1","a2","a3","a4"]' in record[3]
     assert "[0,1],[0,2],[1,3],[1,4]" in record[3]
+    assert '"drains":[[2,"a0"],[3,"a0"],[4,"a0"]]' in record[3]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -44,8 +44,9 @@ class Net:
         return depths
 
     def record(self) -> Record:
-        """The graph without its sink, for people."""
-        return drawn(self._graph, self.players[:-1])
+        """The graph for people; its sink is no node of it."""
+        sink = len(self.players) - 1
+        return drawn(self._graph, self.players[:-1], [(u, self.players[-1]) for u, v in self.edges if v == sink])
 
     def seats(self, cooling: bool) -> list[Seat]:
         """A seat for each node and the sink; cooling, its temperature is 1 - depth / depth of the graph."""

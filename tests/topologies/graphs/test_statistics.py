@@ -99,6 +99,14 @@ def test_a_record_holds_what_a_report_draws() -> None:
     assert record.data["left_out"] == {"nodes": 0, "edges": 0}
 
 
+def test_a_record_says_where_words_leave_a_graph() -> None:
+    agents = [Agent(f"a{at}", "solver") for at in range(2_100)]
+    star = Graph(kind="star").directed(agents, 0)
+    record = drawn(star, agents, [(at, agents[0]) for at in range(1, len(agents))])
+    assert record.data["drains"] == [[at, "a0"] for at in range(1, 2_000)]
+    assert record.data["left_out"] == {"nodes": 100, "edges": 200}
+
+
 def test_a_record_of_a_large_graph_is_bounded_and_says_what_it_left_out() -> None:
     agents = [Agent(f"a{at}", "solver") for at in range(10_000)]
     record = drawn(Graph(kind="star").undirected(agents, 0), agents)
