@@ -114,6 +114,19 @@ def test_who_agrees_with_all_it_hears_is_not_asked_again(tmp_path: Path) -> None
     assert seen.outcome.value == "ANSWER: 4"
 
 
+def test_without_deadlines_those_who_agree_end_it(tmp_path: Path) -> None:
+    model = saying(*["ANSWER: 4"] * 6)
+    seen = played(tmp_path, "gossip", society(6), model, graph=RING, turns=5, deadline_seconds=None)
+    assert (seen.outcome.value, seen.meter.usage.calls) == ("ANSWER: 4", 6)
+
+
+def test_it_ends_when_those_who_agree_have_outwaited_their_timers(tmp_path: Path) -> None:
+    model = Timed({"a2": 10.0}, {"a0": "44", "a1": "44", "a2": "54"})
+    seen = played(tmp_path, "gossip", society(3), model, graph=CHAIN, turns=2, deadline_seconds=1.0)
+    assert (seen.outcome.value, seen.seconds) == ("ANSWER: 4", 20.0)
+    assert {name: len(begun) for name, begun in model.begun.items()} == {"a0": 1, "a1": 2, "a2": 2}
+
+
 def test_who_agrees_is_asked_again_when_somebody_changes_its_mind(tmp_path: Path) -> None:
     model = Timed({}, {"a0": "1111", "a1": "1222", "a2": "2222"})
     played(tmp_path, "gossip", society(3), model, graph=CHAIN, turns=4)

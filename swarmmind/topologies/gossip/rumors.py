@@ -38,7 +38,7 @@ class Node:
         answer: what was read in that.
         last: the last reply, which may be a failure.
         news: numbers of the neighbors who have answered since its last turn began.
-        wait: set when it should go on; `None` while it thinks, and when it is done.
+        wait: set to whether it should go on or all is over; `None` while it thinks, and when it is done.
         overdue: whether it has waited so long that any news will do.
     """
 
@@ -113,13 +113,14 @@ class Rumors:
                 self._tell(node, node.last)
             finally:
                 self._thinking -= 1
-            if turn < self._pace.turns:
-                node.wait = Signal()
-                self._begun[node.number, turn].set(None)
-                self._consider(node)
+            if turn == self._pace.turns:
+                return self._rest()
+            node.wait = wait = Signal()
+            self._begun[node.number, turn].set(True)
+            self._consider(node)
             self._rest()
-            if node.wait is not None:
-                yield node.wait
+            if not (yield wait):
+                return None
 
     def _tell(self, node: Node, reply: Reply) -> None:
         if self._society.policy.kind == "fail":
@@ -137,19 +138,24 @@ class Rumors:
             self._wake(node)
 
     def _rest(self) -> None:
-        """When nobody thinks any more, there will be no other news: what there is, is enough."""
+        """When nobody thinks any more, there will be no other news: what there is, is enough, or it is over."""
         for node in [] if self._thinking else self.nodes:
             if node.curious():
                 self._wake(node)
+        if not self._thinking:
+            for signal in (*(node.wait for node in self.nodes), *self._begun.values()):
+                if signal is not None and not signal.done:
+                    signal.set(False)
 
     def _wake(self, node: Node) -> None:
         assert node.wait is not None
         wait, node.wait = node.wait, None
         self._thinking += 1
-        wait.set(None)
+        wait.set(True)
 
     def _time(self, number: int, turn: int) -> Part:
-        yield self._begun[number, turn]
+        if not (yield self._begun[number, turn]):
+            return
         assert self._pace.deadline_seconds is not None
         yield [Sleep(self._pace.deadline_seconds)]
         node = self.nodes[number]
