@@ -51,8 +51,8 @@ def debate(
             replies = yield [
                 _ask(society, a, prompts[a.id], shown[at], answers[at : at + 1]) for at, a in enumerate(agents)
             ]
-            society.policy.check(replies)
             answers = _latest(answers, replies)
+            society.policy.check(answers if society.policy.kind == "skip" else replies)
             given = [question.answer(reply) for reply in answers]
             told = zip(agents, replies, given, strict=True)
             turns = [turn for a, reply, answer in told for turn in exchange(a, prompts[a.id], reply, answer)]

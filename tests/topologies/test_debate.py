@@ -94,6 +94,15 @@ def test_who_fails_in_a_round_stands_by_its_last_answer_and_is_still_read(tmp_pa
     assert seen.meter.total().failed == 3
 
 
+def test_a_round_in_which_everybody_fails_loses_no_answer(tmp_path: Path) -> None:
+    down = OSError("down")
+    model = saying(["ANSWER: 1", down, down], ["ANSWER: 1", down, "ANSWER: 2"], ["ANSWER: 2", down, "ANSWER: 2"])
+    assert played(tmp_path, "debate", society(3), model, rounds=3).outcome.value == "ANSWER: 2"
+    (tmp_path / "alone").mkdir()
+    alone = played(tmp_path / "alone", "debate", society(1), saying(["ANSWER: 1", down]), rounds=2)
+    assert alone.outcome.value == "ANSWER: 1"
+
+
 def test_who_never_answered_is_not_quoted(tmp_path: Path) -> None:
     model = saying("ANSWER: 1", OSError("down"), "ANSWER: 1")
     played(tmp_path, "debate", society(3), model, rounds=2)
