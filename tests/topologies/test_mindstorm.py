@@ -305,6 +305,12 @@ def test_members_who_fail_are_not_quoted_and_have_no_vote(tmp_path: Path) -> Non
     assert (total.planned, total.failed, total.finished) == (12, 4, 8)
 
 
+def test_what_a_member_said_two_rounds_ago_is_not_shown_as_of_the_last_round(tmp_path: Path) -> None:
+    model = court(["<<s2 1>>", DOWN, "<<s2 3>>"], ["<<s3 1>>", "<<s3 2>>"], ["<<s4 1>>", "<<s4 2>>"])
+    played(tmp_path, "mindstorm", group(*COURT), model, rounds=2)
+    assert words(model, "s3")[2] == words(model, "s2")[2] == {("s3", "2"), ("s4", "2")}
+
+
 def test_what_was_said_in_rounds_counts_where_nobody_states_an_opinion(tmp_path: Path) -> None:
     model = court(["ANSWER: 1", DOWN], ["ANSWER: 2", DOWN], ["yes: ANSWER: 2", DOWN], leader=DOWN)
     assert played(tmp_path, "mindstorm", group(*COURT), model, rounds=1).outcome.value == "ANSWER: 2"

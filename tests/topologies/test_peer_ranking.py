@@ -331,6 +331,13 @@ def test_only_problems_with_a_target_calibrate(tmp_path: Path) -> None:
     assert all(at % 3 == 0 for at in marked)
 
 
+def test_what_calibrates_stands_anywhere_in_the_order_of_work(tmp_path: Path) -> None:
+    taught(tmp_path, school(12), calibration_share=0.5)
+    places = [at for at, ballot in enumerate(recorded(tmp_path)[0]) if ballot.marks is not None]
+    assert len(places) == 6
+    assert places not in ([*range(6)], [*range(6, 12)])
+
+
 @pytest.mark.parametrize("without", ["targets", "judge"])
 def test_calibration_needs_targets_and_a_score(without: str) -> None:
     members = school(3, [None] * 3) if without == "targets" else school(3)._replace(judge=None)

@@ -170,6 +170,13 @@ def test_what_fails_on_the_way_leaves_the_best_there_is(tmp_path: Path, failing:
     assert seen.outcome.value == wanted
 
 
+def test_in_a_bubble_the_best_so_far_stands_first_every_other_time(tmp_path: Path) -> None:
+    cast = Cast(judge="first")
+    played(tmp_path, "rank-fuse", panelists(5, 1), cast.model, candidates=5, mode="bubble", fuse=0)
+    shown = [re.findall(r"> ANSWER: (\d+)", prompt) for _, prompt in cast.prompts("compare")]
+    assert shown == [["3", "9"], ["1", "3"], ["1", "7"], ["5", "1"]]
+
+
 def test_a_bubble_goes_on_past_a_comparison_that_failed(tmp_path: Path) -> None:
     cast = Cast("j0")  # every other judge
     seen = played(tmp_path, "rank-fuse", panelists(5, 2), cast.model, candidates=5, mode="bubble", fuse=0)
