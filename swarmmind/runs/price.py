@@ -22,7 +22,8 @@ class Estimate(msgspec.Struct, frozen=True):
     """The price of a run without failures.
 
     Attributes:
-        calls: model calls; exact if `counted`, else as rehearsed.
+        calls: model calls; if `counted` exact, or where agents may end it by agreeing the most there can be; else as
+            rehearsed.
         prompt_tokens: read, all calls together.
         cacheable_tokens: of these, in prompts' heads that were sent before.
         completion_tokens: written, at a typical length of an answer.
