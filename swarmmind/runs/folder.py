@@ -41,14 +41,15 @@ def create(root: Path, name: str, task: str, origin: Mapping[str, Any]) -> Path:
 
 
 def discard_unused(folder: Path) -> None:
-    """Remove the folder of a run that has ended without asking anybody; any other one is left as it is.
+    """Remove the folder of a run that has ended before anybody answered or failed; any other one is left as it is.
 
     With it goes the folder of all runs, if nothing else is there.
     """
     path = folder / RESULT
     if path.is_file():
         result = read_json(path)
-        if not result["coverage"]["planned"] and not result["usage"]["calls"]:
+        coverage = result["coverage"]
+        if not (coverage["finished"] or coverage["failed"] or result["usage"]["calls"]):
             shutil.rmtree(folder)
             with suppress(OSError):
                 folder.parent.rmdir()

@@ -21,7 +21,7 @@ from swarmmind.runs.teams import make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
 from swarmmind.spec.templates import template
-from swarmmind.topologies import Question, Society
+from swarmmind.topologies import TOPOLOGIES, Question, Society
 
 
 class Plan(NamedTuple):
@@ -97,6 +97,10 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     team = make_team(loaded, loaded.swarm, streams, allow_code=allow_code)
     scoring = _scoring(loaded, allow_code)
     environment = _environment(loaded, len(team.agents), allow_code)
+    known = TOPOLOGIES.get(loaded.topology.use)
+    if environment is not None and known is not None and not known.world:
+        message = f"{loaded.topology.name!r} works on a question, and the problem is an environment; use 'world'"
+        raise loaded.error(("swarm", "topology"), message)
     question = Question("", scoring.output, scoring.read, scoring.marked) if scoring else Question("")
     items = _items(loaded, inputs or {}, environment)
     if items:

@@ -16,6 +16,9 @@ mark. The promises, by the names that `excused` takes:
     failures     a fifth of the agents, or of the calls, fails: `skip` delivers, `fail` ends it, no word is made up
     budget       a budget that ends it early costs no answer that was paid for, and a larger one goes on from there
     resume       killed at any yield or call, it goes on: nothing is asked again, and it ends as if nothing had happened
+
+All plays are in one process: a course that hangs on the order of a set of texts is the same in all of them, and another
+one in the next process.
 """
 
 from __future__ import annotations

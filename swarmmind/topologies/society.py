@@ -128,9 +128,11 @@ class Topology(NamedTuple):
         whole: whether it takes a data set whole (`society.lessons`) and returns an output per problem, rather than
             being run once per problem.
         memory: whether its agents use the swarm's memory; where they do not, a task that names one is refused.
+        world: whether it plays an environment; of those in the box, the others are refused where a task has one.
     """
 
     program: Callable[..., Program]
     calls: Callable[..., int] | None = None
     whole: bool = False
     memory: bool = True
+    world: bool = False

@@ -67,4 +67,4 @@ def _ask(society: Society, agent: Agent, turn: Turn, shown: tuple[Trace, ...]) -
     return Ask(agent, messages, turn.output, observation=turn.observation)
 
 
-TOPOLOGY = Topology(world, world_calls)
+TOPOLOGY = Topology(world, world_calls, world=True)

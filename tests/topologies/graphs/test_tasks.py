@@ -140,6 +140,22 @@ def test_what_a_topology_finds_wrong_when_it_begins_has_its_place_and_leaves_no_
     assert ran(tmp_path, task).startswith(f"task.yaml:{message}")
 
 
+def test_nor_does_a_swarm_that_stands_for_an_agent(tmp_path: Path) -> None:
+    text = NESTED.format(use="gptswarm", graph="").replace("graph: ", "decide: judge")
+    place = "task.yaml:10:19: swarm.agents.0.swarm.topology.decide"
+    assert ran(tmp_path, text) == f"{place}: 'judge' needs an agent with the role judge, found none"
+
+
+@pytest.mark.parametrize("topology", ["debate", "macnet", "omne", "peer-ranking", "gptswarm", "vote"])
+def test_a_topology_that_works_on_a_question_is_given_no_world(topology: str, tmp_path: Path) -> None:
+    text = (
+        "problem: {environment: swarmbench/foraging}\nmodel: scripted\n"
+        f"swarm:\n  agents: {{forager: 12}}\n  topology: {topology}\n"
+    )
+    message = f"{topology!r} works on a question, and the problem is an environment; use 'world'"
+    assert ran(tmp_path, text) == f"task.yaml:5:13: swarm.topology: {message}"
+
+
 def test_a_mistake_that_shows_after_somebody_was_asked_keeps_the_run(tmp_path: Path) -> None:
     text = TASK.format(use="./late.py:relay", graph="ring").replace("{solver: 4}", "{solver: 1}")
     (tmp_path / "late.py").write_text(
