@@ -76,6 +76,9 @@ def test_the_topology_is_one_that_a_task_can_use(desk: Path) -> None:
     swarm = "{agents: {solver: 3}, topology: {use: ./relay.py:relay, laps: 2}}"
     (desk / "relay.yaml").write_text(f"problem: What is 2+2?\nmodel: scripted\nswarm: {swarm}\n")
     execute(desk, "swarmmind run relay.yaml --allow-code --json")
+    check = "import relay, swarmmind.testing as t; t.check_topology(relay.relay)"
+    run = subprocess.run([sys.executable, "-c", check], cwd=desk, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
 
 
 def test_the_task_file_loads() -> None:
