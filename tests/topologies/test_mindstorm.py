@@ -307,7 +307,7 @@ def test_members_who_fail_are_not_quoted_and_have_no_vote(tmp_path: Path) -> Non
 
 def test_what_a_member_said_two_rounds_ago_is_not_shown_as_of_the_last_round(tmp_path: Path) -> None:
     model = court(["<<s2 1>>", DOWN, "<<s2 3>>"], ["<<s3 1>>", "<<s3 2>>"], ["<<s4 1>>", "<<s4 2>>"])
-    played(tmp_path, "mindstorm", group(*COURT), model, rounds=2)
+    played(tmp_path, "mindstorm", group(*COURT), model, rounds=3)
     assert words(model, "s3")[2] == words(model, "s2")[2] == {("s3", "2"), ("s4", "2")}
 
 
