@@ -113,10 +113,13 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
 
 def _calls(found: Estimate) -> list[str]:
     """How many calls, how many of them wait for each other, and how long that takes."""
-    bound = "" if found.complete else "at least "
-    path = f"{'at most ' if found.waiting_seconds and found.complete else bound}{number(found.critical_path)}"
-    about = "" if found.counted else "about "
+    bound, early = "" if found.complete else "at least ", found.fewest_calls < found.calls
+    at_most = found.complete and (early or found.waiting_seconds)
+    path = f"{'at most ' if at_most else bound}{number(found.critical_path)}"
+    about = f"{number(found.fewest_calls)} to " if early else "" if found.counted else "about "
     out = [f"calls: {about}{number(found.calls)}, of these {path} one after the other"]
+    if early:
+        out[0] += "; fewer, the sooner agents agree"
     if not found.counted:
         out[0] += ", in a rehearsal; what agents really answer decides how many"
     if found.seconds is not None:

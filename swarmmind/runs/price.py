@@ -17,13 +17,15 @@ from swarmmind.runs.rehearsal import Most, Rehearsal, rehearse
 MAX_REHEARSED = Most(calls=60_000, tokens=200_000_000)
 """Each of them takes some three seconds of an idle core."""
 
+_REHEARSED_TWICE = 10_000  # calls at most: half a second
+
 
 class Estimate(msgspec.Struct, frozen=True):
     """The price of a run without failures.
 
     Attributes:
-        calls: model calls; if `counted` exact, or where agents may end it by agreeing the most there can be; else as
-            rehearsed.
+        calls: model calls; if `counted` exact, or where agents may end it by agreeing (see `fewest_calls`) the most
+            there can be; else as rehearsed.
         prompt_tokens: read, all calls together.
         cacheable_tokens: of these, in prompts' heads that were sent before.
         completion_tokens: written, at a typical length of an answer.
@@ -40,6 +42,7 @@ class Estimate(msgspec.Struct, frozen=True):
         embedding_calls: requests to the embedder, if it is behind an endpoint; not among `calls`, but in the costs.
         embedding_tokens: read by these.
         counted: whether the topology knows how many calls it makes; else what agents really answer decides.
+        fewest_calls: if all agents agree from the beginning; `calls` if that ends nothing, or was not rehearsed.
     """
 
     calls: int
@@ -57,6 +60,7 @@ class Estimate(msgspec.Struct, frozen=True):
     embedding_calls: int = 0
     embedding_tokens: int = 0
     counted: bool = True
+    fewest_calls: int = 0
 
 
 async def estimate(plan: Plan, prices: Mapping[str, Price | None], embedding: Price | None = FREE) -> Estimate:
@@ -71,7 +75,11 @@ async def estimate(plan: Plan, prices: Mapping[str, Price | None], embedding: Pr
         Exception: what the program raises; a topology that fails here would fail in the run.
     """
     rehearsal = await rehearse(plan, MAX_REHEARSED)
-    return _embedded(_scaled(rehearsal, plan, prices), rehearsal, embedding)
+    found = _embedded(_scaled(rehearsal, plan, prices), rehearsal, embedding)
+    fewest = found.calls
+    if found.counted and found.complete and found.calls <= _REHEARSED_TWICE:
+        fewest = min(fewest, (await rehearse(plan, MAX_REHEARSED, agree=True)).calls)
+    return msgspec.structs.replace(found, fewest_calls=fewest)
 
 
 def _embedded(found: Estimate, rehearsal: Rehearsal, price: Price | None) -> Estimate:

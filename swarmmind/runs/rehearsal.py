@@ -1,8 +1,8 @@
 """A run without its models: agents that say something typical, vectors and stores that cost nothing.
 
 It goes through the real driver under the virtual clock, so its calls, its prompts and who waits for whom are those of a
-run without failures. No two answers agree and every choice is the last option, so that a topology that may stop early
-does not: what is counted here is what a run takes at most, as far as agents' words decide it.
+run without failures. No two answers agree (unless they shall) and every choice is the last option, so that a topology
+that may stop early does not: what is counted here is what a run takes at most, as far as agents' words decide it.
 """
 
 from __future__ import annotations
@@ -67,11 +67,13 @@ class Rehearsal:
         vectors: what is embedded.
     """
 
-    def __init__(self, most: Most, societies: Mapping[str, AgentSociety], embedder: EmbedderSpec) -> None:
+    def __init__(
+        self, most: Most, societies: Mapping[str, AgentSociety], embedder: EmbedderSpec, *, agree: bool = False
+    ) -> None:
         self.calls = self.prompt = self.cacheable = self.completion = self.longest = self.path = 0
         self.waiting_seconds, self.complete = 0.0, True
         self.vectors = Vectors(embedder)
-        self._most, self._societies = most, societies
+        self._most, self._societies, self._agree = most, societies, agree
         self._heads: set[int] = set()
         self._calling = self._until = 0.0  # how long at least one call was under way, and until when one is
 
@@ -88,7 +90,9 @@ class Rehearsal:
         start, end = flight.started, flight.started + _CALL_SECONDS
         self._calling += end - max(start, self._until)
         self._until = end
-        return Later(Reply(*_answer(ask, flight, self.calls), usage=Usage(calls=1)), _CALL_SECONDS)
+        return Later(
+            Reply(*_answer(ask, flight, 0 if self._agree else self.calls), usage=Usage(calls=1)), _CALL_SECONDS
+        )
 
     def _count(self, ask: Ask) -> None:
         head, shared = 0, True
@@ -117,17 +121,18 @@ class Rehearsal:
         return Reply(text=str(outcome.value), value=outcome.value)
 
 
-async def rehearse(plan: Plan, most: Most) -> Rehearsal:
+async def rehearse(plan: Plan, most: Most, *, agree: bool = False) -> Rehearsal:
     """Play a plan's program, to its end or to a limit.
 
     Args:
         plan: its environment is played and must be reset before it is used again (a run does that).
         most: where it is cut off.
+        agree: whether all texts end with the same answer: what may stop early, does.
 
     Raises:
         Exception: what the program raises; a topology that fails here would fail in the run.
     """
-    rehearsal, stores = Rehearsal(most, plan.societies, plan.task.embedder), _Empty()
+    rehearsal, stores = Rehearsal(most, plan.societies, plan.task.embedder, agree=agree), _Empty()
     embeddings = Embeddings(rehearsal.vectors, plan.task.embedder.batch)
     handlers: dict[type, Handler] = {Ask: rehearsal, Embed: embeddings, Load: stores, Persist: stores}
     with tempfile.TemporaryDirectory() as folder:

@@ -177,6 +177,21 @@ def test_no_two_rehearsed_agents_agree_so_that_nothing_stops_early(work: Path) -
     assert len({final_text(value) for value in values}) == 9
 
 
+@pytest.mark.parametrize(
+    ("swarm", "fewest", "most"),
+    [
+        (solvers(5, "debate", rounds=3), 15, 15),
+        (solvers(5, "debate", rounds=3, stop_on_agreement=True), 5, 15),
+        (solvers(5, "mindstorm", rounds=2), (1 + 5) + 5, 2 * (1 + 5) + 5 + 1),  # one round, opinions; nobody decides
+        (solvers(16, "gossip"), 16, 48),
+        (solvers(16, "macnet", graph="star"), 75, 75),
+    ],
+)
+def test_agents_who_agree_may_end_it_sooner(swarm: Any, fewest: int, most: int, work: Path) -> None:
+    found = priced(work, swarm)
+    assert (found.fewest_calls, found.calls) == (fewest, most)
+
+
 def test_fifty_thousand_calls_are_priced_in_seconds(work: Path) -> None:
     began = time.monotonic()
     found = priced(work, solvers(50, "debate", rounds=1000))
