@@ -17,7 +17,8 @@ def solo(ctx: Context, society: Society) -> Program:
     agent, question = society.agents[0], society.question
     prompt = question.prompt()
     [shown] = yield from recall(society, [agent], [question.text])
-    [reply] = yield [Ask(agent, (*society.system(agent), *remembered(shown, prompt)), question.output)]
+    messages, seen = (*society.system(agent), *remembered(shown, prompt)), {"question": question.text, "do": "answer"}
+    [reply] = yield [Ask(agent, messages, question.output, observation=seen)]
     society.policy.check([reply])
     with suppress(Stop):  # the answer is there, whether it can be remembered or not
         yield from remember(society, exchange(agent, prompt, reply, question.answer(reply)))

@@ -35,11 +35,11 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     """
     question = society.question
     voters, output = _voters(society, samples, logprobs), _output(society, logprobs)
-    prompt = question.prompt()
+    prompt, seen = question.prompt(), {"question": question.text, "do": "answer"}
     shown = yield from recall(society, voters, [question.text] * len(voters))
     try:
         replies = yield [
-            Ask(a, (*society.system(a), *remembered(traces, prompt)), output)
+            Ask(a, (*society.system(a), *remembered(traces, prompt)), output, observation=seen)
             for a, traces in zip(voters, shown, strict=True)
         ]
     except Stop as stop:

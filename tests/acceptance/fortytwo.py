@@ -268,7 +268,7 @@ def _selfish(ctx: Context, society: Society, **_: Any) -> Program:
 TABLE = (Setting(7, 0.4, 0.75, 300), *(Setting(15, p, j, 120) for p, j in ((0.4, 0.75), (0.3, 0.75), (0.4, 0.6))))
 NULL = Setting(15, 0.4, 0.5, 400)
 CLIQUES = {
-    size: Setting(15, 0.5, 0.8, 140, size, "calibration", sybils=10 if size == 3 else 0) for size in (0, 3, 5, 6, 7, 9)
+    size: Setting(15, 0.5, 0.8, 400, size, "calibration", sybils=10 if size == 3 else 0) for size in (0, 3, 5, 6, 7, 9)
 }
 EXAMS = CLIQUES[7]._replace(exams=True)
 LIVE = {rule: CLIQUES[6]._replace(problems=40, rule=rule) for rule in get_args(Rule)}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from swarmmind.agents.answers import final_number, final_text
 from swarmmind.effects import Choice, Failure, Limits, Message, Nested, Program, Reply
-from swarmmind.models.local import Scripted
-from swarmmind.ports import Context
+from swarmmind.models.local import Scripted, ScriptedFunction
+from swarmmind.ports import Context, Request
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy, Question
 from swarmmind.topologies.vote import elected, tally
@@ -181,3 +181,16 @@ def test_a_vote_without_readable_answers_is_the_first_reply() -> None:
     assert elected([question.answer(reply) for reply in replies], replies) == "no idea"
     assert tally(map(question.answer, replies)) == {}
     assert tally(map(Question("?", read=final_text).answer, replies)) == {"no idea": 1, "none either": 1}
+
+
+@pytest.mark.parametrize("name", ["solo", "vote", "debate"])
+def test_agents_that_are_programs_are_told_the_question_as_a_value(tmp_path: Path, name: str) -> None:
+    seen: list[Any] = []
+
+    def say(request: Request, rng: Any) -> str:
+        seen.append(request.observation)
+        return "ANSWER: 1"
+
+    played(tmp_path, name, society(2), ScriptedFunction(say))
+    assert seen
+    assert all(each["question"] == "How many?" for each in seen)
