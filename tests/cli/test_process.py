@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,14 @@ def test_a_reader_that_goes_away_is_no_error(work: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Children heed Ctrl-C, also where the tests run in the background of a shell, which has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 async def interrupted(
     folder: Path, server: FakeEndpoint, talking: anyio.Event, *arguments: str
 ) -> tuple[int, str, str]:
@@ -80,6 +89,7 @@ async def interrupted(
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("heeded")
 async def test_ctrl_c_stops_at_once_and_the_command_it_prints_finishes_the_run(work: Path) -> None:
     folder = work / "a folder"
     (folder).mkdir()
