@@ -285,3 +285,17 @@ def test_the_makespan_of_a_star_grows_with_the_logarithm_of_its_leaves(tmp_path:
 
 def test_it_uses_no_memory() -> None:
     assert not TOPOLOGIES["macnet"].memory
+
+
+def test_work_is_shown_whole_however_long_it_is(tmp_path: Path) -> None:
+    """Other words are cut in a prompt; an artifact that lost its middle would be revised without it."""
+    work = "".join(f"line {at}\n" for at in range(3000)).strip()
+
+    def says(request: Request) -> str | None:
+        return None if request.observation["do"] == "criticize" else work
+
+    cast = Cast(says=says)
+    assert played(tmp_path, society(4), cast, "star").outcome.value == work
+    lines = [f"> {line}" for line in work.split("\n")]
+    for told in [*cast.did("criticize"), *cast.did("revise"), *cast.did("merge")]:
+        assert [line for line in told.prompt.split("\n") if line.startswith("> line ")] in (lines, [*lines, *lines])

@@ -7,32 +7,16 @@ earlier edges is in no prompt, so prompts do not grow with the depth of the grap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import TEXT, Ask, Reply
 from swarmmind.errors import Stop
-from swarmmind.topologies.macnet.prompts import Seat, asked, is_finished
+from swarmmind.topologies.macnet.prompts import Artifact, Seat, asked, is_finished
 from swarmmind.topologies.macnet.score import Prune, survivors
 from swarmmind.topologies.recall import Steps
 from swarmmind.topologies.society import Society
 
 _ANSWERED = Reply()
-_WHOLE = 1_000_000  # characters: what is worked on must not lose its middle; its length is its author's max_tokens
-
-
-class Artifact(NamedTuple):
-    """A piece of work.
-
-    Attributes:
-        text: never empty.
-        author: the agent whose words it is.
-        steps: how many drafts, revisions and merges lie behind it, along the longest way.
-    """
-
-    text: str
-    author: str
-    steps: int = 1
 
 
 class Desk:
@@ -67,7 +51,7 @@ class Desk:
         """
         if given is None:
             return (yield from self.draft(seat))
-        work = quoted(given.author, given.text, "artifact", characters=_WHOLE)
+        work = given.quoted("artifact")
         [said] = yield [asked(self._society, seat, "criticize", [work], TEXT, artifact=given.text)]
         comment = self._heard(said)
         if comment is None or (self._skips and is_finished(comment)):
@@ -96,7 +80,7 @@ class Desk:
         return left[0] if left else None
 
     def _merge(self, seat: Seat, group: Sequence[Artifact]) -> Ask:
-        shown = [quoted(one.author, one.text, f"candidate {at}", characters=_WHOLE) for at, one in enumerate(group, 1)]
+        shown = [one.quoted(f"candidate {at}") for at, one in enumerate(group, 1)]
         return asked(self._society, seat, "merge", shown, artifacts=[one.text for one in group])
 
     def _heard(self, reply: Reply) -> str | None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Agent, Ask, Message, Output, Sampling
 from swarmmind.topologies.society import Society
 
 FINISHED = "FINISHED"
 """What a critic says that would change nothing."""
 
+_WHOLE = 1_000_000  # characters: what is worked on must not lose its middle; its length is its author's max_tokens
 _NO_MORE = "Answer with the whole of it, without the `> ` before quoted lines, and with nothing else."
 _TOLD = {
     "draft": f"Write a first version of this work. {_NO_MORE}",
@@ -24,6 +26,24 @@ _TOLD = {
     "merge": "Quoted above are versions of the work on this task. Make one version of them that keeps the strengths of "
     f"each. {_NO_MORE}",
 }
+
+
+class Artifact(NamedTuple):
+    """A piece of work.
+
+    Attributes:
+        text: never empty.
+        author: the agent whose words it is.
+        steps: how many drafts, revisions and merges lie behind it, along the longest way.
+    """
+
+    text: str
+    author: str
+    steps: int = 1
+
+    def quoted(self, what: str) -> str:
+        """All of it as data in a prompt, under its author's name."""
+        return quoted(self.author, self.text, what, characters=_WHOLE)
 
 
 class Seat(NamedTuple):
