@@ -186,10 +186,7 @@ class _Flow:
 
     def _start(self, strand: _Strand, effects: Sequence[Any]) -> None:
         strand.asks(len(effects))
-        seen: dict[str, int] = {}
         for at, effect in enumerate(effects):
-            label = effect.label()
-            number = seen[label] = seen.get(label, 0) + 1
             self._asked.setdefault(id(effect), []).append((effect, strand, at))
             self._fresh.append(effect)
-            self._places.append(f"{strand.name}/{strand.step}" + (f"/{number}" if number > 1 else ""))
+            self._places.append(f"{strand.name}/{strand.step}")

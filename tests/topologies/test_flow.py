@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmmind.effects import Limits, Nested, Program, Quorum, Record, Reply
+from swarmmind.effects import Limits, Nested, Program, Quorum, Record, Reply, Usage
 from swarmmind.errors import Stop
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Call, Context, Request
@@ -243,3 +243,39 @@ def test_a_part_that_asks_on_after_the_end_is_told_to_stop_and_may_still_keep_re
     assert (seen.outcome.value, seen.outcome.stopped) == ("kept", "calls")
     assert told == [["budget"] * 2] * 6  # three times each; c was never answered
     assert sum(row[0] == "record" for row in content(tmp_path / "j.sqlite")) == 6
+
+
+class Hesitant:
+    """Answers once; all others find that the budget is spent when they want to pay, one after the other."""
+
+    stateful = False
+
+    def answer(self, request: Request, call: Call) -> Any:
+        async def late() -> Reply:
+            await call.sleep(float(request.agent.id.removeprefix("a")))
+            await call.reserve(Usage(calls=1))
+            call.settle(Usage(calls=1), Usage(calls=1))
+            return Reply("said", "said", usage=Usage(calls=1))
+
+        return late()
+
+    async def close(self) -> None: ...
+
+
+def test_however_often_a_flow_is_told_to_stop_it_may_wait_for_the_rest(tmp_path: Path) -> None:
+    def wide(ctx: Context) -> Program:
+        told: list[int] = []
+
+        def part(at: int) -> Part:
+            try:
+                yield [ask(f"a{at}")]
+            except Stop:
+                told.append(at)
+
+        try:
+            yield from flow({f"p{at}": part(at) for at in range(1, 9)})
+        except Stop:
+            return told
+
+    seen = play(wide, tmp_path / "j.sqlite", model=Hesitant(), limits=Limits(calls=1))
+    assert (seen.outcome.value, seen.outcome.stopped) == (list(range(2, 9)), "calls")
