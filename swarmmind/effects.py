@@ -280,6 +280,8 @@ class Nested(msgspec.Struct, frozen=True):
         program: a function of a context that returns a generator.
         name: the last element of its key, below which its own effects are keyed.
         limits: its own purse, within its parent's; `None` shares the parent's.
+        chance: what stands for its key in the names of its random streams: programs that share it share their random
+            numbers, the seeds that models get included (common random numbers). Empty: chance of its own.
     """
 
     result: ClassVar[Any] = Outcome
@@ -287,6 +289,7 @@ class Nested(msgspec.Struct, frozen=True):
     program: Callable[..., Program]
     name: str
     limits: Limits | None = None
+    chance: str = ""
 
     def label(self) -> str:
         """The last element of its key."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from swarmmind.effects import Agent, Later, Message, Output, Reply, Sampling, Usage
+from swarmmind.rng import Stage
 from swarmmind.traces import ANYTHING, Change, Embedding, Item, Query, Trace, Vector
 
 
@@ -47,6 +48,11 @@ class Call(Protocol):
     @property
     def key(self) -> str:
         """The effect's path in the program."""
+        ...
+
+    @property
+    def stage(self) -> Stage:
+        """What its chance belongs to, and what a model that remembers keeps of its agent: usually the whole run."""
         ...
 
     @property

@@ -21,6 +21,26 @@ class Stream(random.Random):
         self.gauss_next = None
 
 
+class Stage:
+    """What names of chance are relative to: a run, or a nested program that shares its chance with others of its kind.
+
+    Agents' memories in models that remember belong to a stage, too.
+
+    Args:
+        path: the key of the program that opens it; empty for a run.
+        chance: what stands for that key in the names of its streams.
+    """
+
+    __slots__ = ("__weakref__", "_cut", "chance")
+
+    def __init__(self, path: str = "", chance: str = "") -> None:
+        self.chance, self._cut = chance, len(path)
+
+    def name(self, key: str) -> str:
+        """The stream that belongs to a key within the stage."""
+        return self.chance + key[self._cut :] if self._cut else key
+
+
 class Streams:
     """Named random streams derived from one seed (any integer)."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from swarmmind.effects import Agent, Choice, Failure, Json, Later, Reply, Usage
 from swarmmind.models.example_json import example
 from swarmmind.ports import Call, Policy, Request
-from swarmmind.rng import Streams
+from swarmmind.rng import Stage, Streams
 
 Latency: TypeAlias = float | Callable[[random.Random], float]
 Answered: TypeAlias = Reply | Later | Awaitable[Reply]
@@ -166,7 +167,7 @@ class ScriptedFunction:
 
 
 class PolicyModel:
-    """Rule-based agents: one policy per agent, made when it is first asked, which remembers.
+    """Rule-based agents: one policy per agent of a stage, made when it is first asked, which remembers.
 
     Args:
         factory: makes the policy of an agent.
@@ -177,7 +178,7 @@ class PolicyModel:
 
     def __init__(self, factory: Callable[[Agent], Policy], streams: Streams) -> None:
         self._factory, self._streams = factory, streams
-        self._agents: dict[str, tuple[Policy, random.Random]] = {}
+        self._agents: WeakKeyDictionary[Stage, dict[str, tuple[Policy, random.Random]]] = WeakKeyDictionary()
 
     def answer(self, request: Request, call: Call) -> Answered:
         """The policy's answer to the observation; its exception is a failure of kind `exception`.
@@ -193,11 +194,13 @@ class PolicyModel:
         """Nothing is open."""
 
     def _act(self, request: Request, call: Call) -> Reply:
-        agent = request.agent
-        known = self._agents.get(agent.id)
+        agent, stage = request.agent, call.stage
+        agents = self._agents.setdefault(stage, {})
+        known = agents.get(agent.id)
         try:
             if known is None:
-                known = self._agents[agent.id] = (self._factory(agent), self._streams.rng(agent.id))
+                name = f"{stage.chance}/{agent.id}" if stage.chance else agent.id
+                known = agents[agent.id] = (self._factory(agent), self._streams.rng(name))
             said: str | Failure = _text(known[0](request.observation, known[1]))
         except Exception as error:  # a user's policy: its failure is the agent's, and no sibling's
             said = _exception(error)

@@ -21,6 +21,7 @@ import msgspec
 
 from swarmmind.effects import Ask, Failure, Later, Nested, Outcome, Program, Quorum, Record, Reply, Sleep
 from swarmmind.errors import Diverged, Failed, Spent, Stop
+from swarmmind.rng import Stage
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.frame import Flight, Frame, Place
 from swarmmind.runtime.handler import CANCELLED, Handler, is_refused, never_made, refusal, timed_out
@@ -65,7 +66,8 @@ class Driver:
 
     async def run(self, program: Callable[[Place], Program], path: str = "run") -> Outcome:
         """Run a program to its end; the journal is durable when this returns."""
-        root = Frame(path, program(Place(path, self.streams)), self.purse, self._finished)
+        stage = Stage()
+        root = Frame(path, program(Place(path, self.streams, stage)), self.purse, self._finished, stage)
         try:
             async with anyio.create_task_group() as group:
                 self._spawn = group.start_soon
@@ -316,8 +318,9 @@ class Driver:
         if own:
             purse = Purse(nested.limits, purse)
             self.ledger.open(purse, flight.key)
-        generator = nested.program(Place(flight.key, self.streams))
-        child = flight.child = Frame(flight.key, generator, purse, over)
+        stage = Stage(flight.key, nested.chance) if nested.chance else flight.frame.stage
+        generator = nested.program(Place(flight.key, self.streams, stage))
+        child = flight.child = Frame(flight.key, generator, purse, over, stage)
         if own:
             self._walls.watch(child)
         self._resume(child, None)

@@ -12,7 +12,7 @@ import anyio
 
 from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Record, Reply, Usage
 from swarmmind.errors import Diverged
-from swarmmind.rng import Stream, Streams
+from swarmmind.rng import Stage, Stream, Streams
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import Timer
 from swarmmind.runtime.world import World
@@ -23,14 +23,14 @@ _ABSENT = object()  # a result that is not there; `None` is a result
 class Place:
     """A program's `Context`: where it stands, and chance that belongs to this place."""
 
-    __slots__ = ("_streams", "path")
+    __slots__ = ("_stage", "_streams", "path")
 
-    def __init__(self, path: str, streams: Streams) -> None:
-        self.path, self._streams = path, streams
+    def __init__(self, path: str, streams: Streams, stage: Stage) -> None:
+        self.path, self._streams, self._stage = path, streams, stage
 
     def rng(self, name: str) -> random.Random:
         """The start of the stream `<path>:<name>`."""
-        return self._streams.rng(f"{self.path}:{name}")
+        return self._streams.rng(f"{self._stage.name(self.path)}:{name}")
 
 
 class Frame:
@@ -42,6 +42,7 @@ class Frame:
     Attributes:
         path: its key.
         purse: who pays for its effects.
+        stage: what its chance belongs to.
         step: the number of its current yield, from 1.
         asks: how many effects other than records its current yield started.
         flights: its effects that are not over, by key.
@@ -73,13 +74,16 @@ class Frame:
         "queued",
         "refused",
         "results",
+        "stage",
         "step",
         "stops",
         "timers",
     )
 
-    def __init__(self, path: str, generator: Program, purse: Purse, over: Callable[[Outcome], None]) -> None:
-        self.path, self.generator, self.purse, self.over = path, generator, purse, over
+    def __init__(
+        self, path: str, generator: Program, purse: Purse, over: Callable[[Outcome], None], stage: Stage
+    ) -> None:
+        self.path, self.generator, self.purse, self.over, self.stage = path, generator, purse, over, stage
         self.step = self.asks = self.stops = self.missing = 0
         self.awaiting: Any = ()
         self.results: list[Any] = []
@@ -270,10 +274,15 @@ class Flight:
     def seed(self, number: int = 0) -> int:
         """The seed that a server gets for the number-th request of this effect, in [0, 2**63)."""
         if number:
-            return self._world.streams.derive(f"{self.key}#{number}")
+            return self._world.streams.derive(f"{self.stage.name(self.key)}#{number}")
         if self._seed is None:
-            self._seed = self._world.streams.derive(self.key)
+            self._seed = self._world.streams.derive(self.stage.name(self.key))
         return self._seed
+
+    @property
+    def stage(self) -> Stage:
+        """See `ports.Call.stage`."""
+        return self.frame.stage
 
     def now(self) -> float:
         """The run's clock, in seconds."""

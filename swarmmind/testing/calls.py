@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from swarmmind.effects import Later, Reply, Usage
 from swarmmind.ports import Model, Request
-from swarmmind.rng import Streams
+from swarmmind.rng import Stage, Streams
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import RealClock
 
@@ -25,7 +25,10 @@ class LooseCall:
     Attributes:
         queued_seconds: the time it waited for a place.
         slept_seconds: the time it backed off.
+        stage: the same for all calls of this kind.
     """
+
+    stage = Stage()
 
     def __init__(
         self,

@@ -1,0 +1,303 @@
+"""What drives an optimizer: it turns evaluations into runs, remembers them, and says when the study is over.
+
+It is a program like any other, so the runtime's promises hold for a study too: replies are journaled one by one, a
+killed study goes on where it was, results come in the order asked however many workers there are, and a budget is a
+wall. On top of these it prices each list before it is started: what does not fit is not begun.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from swarmmind.effects import Ask, Limits, Nested, Outcome, Program, Record, Usage
+from swarmmind.errors import Failed, Stop
+from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.study import Case, Evaluate, Evaluation, Evaluator, Keep, Scored, Split, Study
+from swarmmind.ports import Context
+
+_Key = tuple[str, str, int]
+"""Candidate, example, rep: what is measured once."""
+
+
+class Stops(NamedTuple):
+    """When a study ends, unless its optimizer ends it first.
+
+    Attributes:
+        examples: a wall: candidates times examples that are run; what is remembered is free.
+        patience: so many new candidates in a row without a new best one end it.
+        target: a best candidate with this mean ends it.
+        limits: of calls, tokens and money; each list is priced against them before it is started.
+    """
+
+    examples: int | None = None
+    patience: int | None = None
+    target: float | None = None
+    limits: Limits = Limits()
+
+
+class Conclusion(NamedTuple):
+    """What a study came to.
+
+    Attributes:
+        best: the last candidate kept; the first start if none was.
+        evaluation: what spoke for it; `None` if nothing was kept.
+        reason: `finished` (by the optimizer), `target`, `patience`, or the limit that was reached: `examples`,
+            `calls`, `tokens`, `usd`, `seconds`.
+        tried: how many different candidates were evaluated.
+        examples: how many were run.
+        missing: how many of these have no score.
+        candidates: all that were evaluated, by id, in order.
+    """
+
+    best: Candidate
+    evaluation: Evaluation | None
+    reason: str
+    tried: int
+    examples: int
+    missing: int
+    candidates: Mapping[str, Candidate]
+
+
+def conduct(
+    ctx: Context,
+    study: Study,
+    program: Callable[[Context, Study], Program],
+    evaluator: Evaluator,
+    stops: Stops | None = None,
+) -> Program:
+    """Drive an optimizer to its end, or to where the study stops; returns a `Conclusion`.
+
+    Args:
+        ctx: the program's place.
+        study: what the optimizer is given.
+        program: the optimizer, its parameters filled in.
+        evaluator: scores candidates.
+        stops: when it ends.
+
+    Raises:
+        Failed: an evaluation has no score at all, because everything it ran failed.
+        ValueError: the optimizer asks for what it has no right to, or evaluates what is not a candidate: a bug in it.
+    """
+    conductor = _Conductor(study, evaluator, stops or Stops())
+    generator = program(ctx, study)
+    results: list[Any] | None = None
+    while True:
+        try:
+            wanted = generator.send(results)
+        except StopIteration:
+            return conductor.conclusion("finished")
+        try:
+            reason, results = yield from conductor.serve(wanted)
+        except Stop as stop:
+            reason = stop.limit
+        if reason is not None:
+            generator.close()
+            return conductor.conclusion(reason)
+
+
+def measured(evaluator: Evaluator, candidates: Sequence[Candidate], split: Split, rep: int = 0) -> Program:
+    """Score candidates on a whole split, outside any search; returns an `Evaluation` for each.
+
+    Raises:
+        Failed: one of them has no score at all.
+    """
+    conductor = _Conductor(None, evaluator, Stops())
+    wanted = [Evaluate(candidate, split, split.ids, rep) for candidate in candidates]
+    return (yield from conductor.serve(wanted))[1]
+
+
+class _Conductor:
+    def __init__(self, study: Study | None, evaluator: Evaluator, stops: Stops) -> None:
+        self._study, self._evaluator, self._stops = study, evaluator, stops
+        self._known: dict[_Key, Scored] = {}
+        self._candidates: dict[str, Candidate] = {}
+        self._splits = {id(s): frozenset(s.ids) for s in (study.train, study.validate)} if study else {}
+        self._kept: Keep | None = None
+        self._keeps = self._since = self._examples = self._missing = self._asks = 0
+        self._evaluating, self._asking = Usage(), Usage()
+
+    def conclusion(self, reason: str) -> Conclusion:
+        assert self._study is not None
+        best, evaluation = self._kept or (self._study.start[0], None)
+        tried = len(self._candidates)
+        return Conclusion(best, evaluation, reason, tried, self._examples, self._missing, self._candidates)
+
+    def serve(self, wanted: Sequence[Any]) -> Iterator[Any]:
+        """Answer one list; returns why the study ends, if it does, and the results."""
+        kept = [self._keep(effect) for effect in wanted if isinstance(effect, Keep)]
+        over = self._over()
+        if over is not None:
+            yield [*kept, Record("study", self._state())]
+            return over, None
+        new = [record for effect in wanted if isinstance(effect, Evaluate) for record in self._admitted(effect)]
+        fresh = self._fresh(wanted)
+        plain = [effect for effect in wanted if not isinstance(effect, (Evaluate, Keep))]
+        lacking = self._lacking(fresh, sum(isinstance(effect, Ask) for effect in plain))
+        if lacking is not None:
+            return lacking, None
+        begun = {key: self._evaluator(*arguments) for key, arguments in fresh.items()}
+        runs = {key: run for key, run in begun.items() if isinstance(run, Scored)}
+        nested = {key: self._nested(key, run) for key, run in begun.items() if not isinstance(run, Scored)}
+        answers = yield [*plain, *nested.values(), *kept, *new]
+        said, ran = answers[: len(plain)], answers[len(plain) : len(plain) + len(nested)]
+        runs |= dict(zip(nested, map(_scored, ran), strict=True))
+        self._note(runs)
+        for effect, result in zip(plain, said, strict=True):
+            if isinstance(effect, Ask):
+                self._asks, self._asking = self._asks + 1, self._asking + result.usage
+        rest = iter(said)
+        results = [self._result(effect, rest) for effect in wanted]
+        for key, run in runs.items():
+            if run.score is None:  # tried again, if it is asked for again
+                del self._known[key]
+        evaluations = [result for result in results if isinstance(result, Evaluation)]
+        yield [*map(_told, evaluations), Record("study", self._state())]
+        return None, results
+
+    # --- before a list is started ------------------------------------------------------------------------------------
+
+    def _admitted(self, effect: Evaluate) -> list[Record]:
+        """The record of a candidate that is new.
+
+        Raises:
+            ValueError: the split or its examples are not the optimizer's to use, or the candidate has problems.
+        """
+        candidate, study = effect.candidate, self._study
+        if study is not None:
+            allowed = self._splits.get(id(effect.split))
+            if allowed is None or not allowed.issuperset(effect.ids):
+                raise ValueError(f"an optimizer may not evaluate on these examples of {effect.split.name!r}")
+        if not effect.ids:
+            raise ValueError("an evaluation needs examples")
+        if study is None or candidate.id in self._candidates:
+            return []
+        problems = study.problems(candidate.values)
+        if problems:
+            raise ValueError(f"not a candidate: {problems}")
+        self._candidates[candidate.id] = candidate
+        self._since += 1
+        data = {"id": candidate.id, "parents": candidate.parents, "note": candidate.note, "values": candidate.values}
+        return [Record("candidate", {**data, "values": dict(candidate.values)})]
+
+    def _fresh(self, wanted: Sequence[Any]) -> dict[_Key, tuple[Candidate, str, int]]:
+        found: dict[_Key, tuple[Candidate, str, int]] = {}
+        for effect in wanted:
+            for example in effect.ids if isinstance(effect, Evaluate) else ():
+                key = (effect.candidate.id, example, effect.rep)
+                if key not in self._known:
+                    found[key] = (effect.candidate, example, effect.rep)
+        return found
+
+    def _lacking(self, fresh: Mapping[_Key, tuple[Candidate, str, int]], asks: int) -> str | None:
+        """The limit that a list does not fit, by what its like has cost so far."""
+        stops, n = self._stops, len(fresh)
+        if stops.examples is not None and self._examples + n > stops.examples:
+            return "examples"
+        if stops.limits == Limits():
+            return None
+        known = max(self._examples, 1)
+        each = [self._evaluator.calls(candidate) for candidate, _, _ in fresh.values()]
+        calls = sum(self._evaluating.calls / known if one is None else one for one in each) + asks
+        spent = self._evaluating + self._asking
+        tokens = _scaled(_tokens(self._evaluating), n, known) + _scaled(_tokens(self._asking), asks, max(self._asks, 1))
+        usd = _scaled(self._evaluating.cost_usd, n, known) + _scaled(self._asking.cost_usd, asks, max(self._asks, 1))
+        for name, wall, cost in (
+            ("calls", stops.limits.calls, spent.calls + calls),
+            ("tokens", stops.limits.tokens, (_tokens(spent) or 0) + tokens),
+            ("usd", stops.limits.usd, (spent.cost_usd or 0.0) + usd),
+        ):
+            if wall is not None and cost > wall:
+                return name
+        return None
+
+    def _nested(self, key: _Key, run: Callable[[Context], Program]) -> Nested:
+        candidate, example, rep = key
+        return Nested(run, f"{candidate}.{example}.{rep}", chance=f"example/{example}/{rep}")
+
+    # --- after it ----------------------------------------------------------------------------------------------------
+
+    def _note(self, runs: Mapping[_Key, Scored]) -> None:
+        for key, run in runs.items():
+            self._known[key] = run
+            self._evaluating = self._evaluating + run.usage
+            self._missing += run.score is None
+        self._examples += len(runs)
+
+    def _keep(self, keep: Keep) -> Record:
+        self._kept, self._since = keep, 0
+        self._keeps += 1
+        return Record("best", {"id": keep.candidate.id, "mean": keep.evaluation.mean, "split": keep.evaluation.split})
+
+    def _result(self, effect: Any, said: Iterator[Any]) -> Any:
+        if isinstance(effect, Evaluate):
+            return self._evaluation(effect)
+        return None if isinstance(effect, Keep) else next(said)
+
+    def _evaluation(self, effect: Evaluate) -> Evaluation:
+        """What is known of a candidate on the examples asked for.
+
+        Raises:
+            Failed: nothing is.
+        """
+        runs = {example: self._known[effect.candidate.id, example, effect.rep] for example in effect.ids}
+        if all(run.score is None for run in runs.values()):
+            first = next(iter(runs.values())).error
+            raise Failed(f"none of {len(runs)} examples could be scored; the first: {first}")
+        cases = tuple(Case(example, run) for example, run in runs.items()) if effect.split.quotable else ()
+        scores = {example: run.score for example, run in runs.items()}
+        return Evaluation(effect.candidate, effect.split.name, scores, _averaged(list(runs.values())), cases)
+
+    def _state(self) -> dict[str, Any]:
+        """For whoever watches."""
+        spent = self._evaluating + self._asking
+        return {
+            "best": None if self._kept is None else self._kept.evaluation.mean,
+            "kept": self._keeps,
+            "tried": len(self._candidates),
+            "examples": self._examples,
+            "missing": self._missing,
+            "asks": self._asks,
+            "calls": spent.calls,
+            "tokens": _tokens(spent),
+            "usd": spent.cost_usd,
+            "asking": {"calls": self._asking.calls, "tokens": _tokens(self._asking), "usd": self._asking.cost_usd},
+        }
+
+    def _over(self) -> str | None:
+        stops = self._stops
+        if stops.target is not None and self._kept is not None and self._kept.evaluation.mean >= stops.target:
+            return "target"
+        return "patience" if stops.patience is not None and self._since >= stops.patience else None
+
+
+def _told(evaluation: Evaluation) -> Record:
+    """How a candidate did, for the report."""
+    known = [score for score in evaluation.scores.values() if score is not None]
+    data = {"candidate": evaluation.candidate.id, "split": evaluation.split, "mean": evaluation.mean, "n": len(known)}
+    spread = {"sd": statistics.stdev(known) if len(known) > 1 else None, "asked": len(evaluation.scores)}
+    return Record("evaluation", {**data, **spread, "measures": evaluation.measures})
+
+
+def _scored(outcome: Outcome) -> Scored:
+    if outcome.failure is not None:
+        return Scored(None, error=outcome.failure.message)
+    return outcome.value
+
+
+def _tokens(usage: Usage) -> int | None:
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+def _scaled(amount: float | None, times: int, of: int) -> float:
+    return (amount or 0.0) * times / of
+
+
+def _averaged(runs: Sequence[Scored]) -> dict[str, float]:
+    names = dict.fromkeys(name for run in runs for name in run.measures)
+    found = {name: [run.measures[name] for run in runs if name in run.measures] for name in names}
+    return {name: math.fsum(values) / len(values) for name, values in found.items()}

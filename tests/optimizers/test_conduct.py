@@ -1,0 +1,164 @@
+"""What drives optimizers: caches, splits, walls, patience, target, common random numbers."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmmind.effects import Ask, Limits, Message, Program
+from swarmmind.optimizers.conduct import Stops
+from swarmmind.optimizers.parameters import NumberParameter
+from swarmmind.optimizers.study import Evaluate, Keep, Scored, Split, Study
+from swarmmind.ports import Context, Request
+from swarmmind.runtime.journal import content
+from tests.optimizers.hills import CRITIC, Asking, Function, conducted, study
+
+DIGIT = NumberParameter("digit", 0, 9, integer=True)
+
+
+def climb(ctx: Context, given: Study, steps: int = 9, ask: bool = False) -> Program:
+    best = given.start[0]
+    [before] = yield [Evaluate(best, given.validate, given.validate.ids)]
+    yield [Keep(best, before)]
+    for _ in range(steps):
+        if ask:
+            yield [Ask(CRITIC, (Message("user", "hm"),))]
+        child = best.child({"digit": best.values["digit"] + 1})
+        [after] = yield [Evaluate(child, given.validate, given.validate.ids)]
+        if after.mean > before.mean:
+            best, before = child, after
+            yield [Keep(best, before)]
+
+
+def wander(ctx: Context, given: Study) -> Program:
+    kept = -99.0
+    for digit in range(1, 10):
+        one = given.start[0].child({"digit": digit})
+        [seen] = yield [Evaluate(one, given.train, given.train.ids)]
+        if seen.mean > kept:
+            kept = seen.mean
+            yield [Keep(one, seen)]
+
+
+def digits(request: Request, rng: random.Random) -> str:
+    return str(request.observation["digit"]) if request.agent.id == "worker" else "hm"
+
+
+def nines(values: Any, example: str, rep: int) -> float:
+    return min(values["digit"], 5) / 9
+
+
+def test_a_study_comes_to_its_last_kept_candidate(tmp_path: Path) -> None:
+    function = Function(nines)
+    end, _ = conducted(climb, study((DIGIT,), {"digit": 1}), function, tmp_path / "j", steps=6)
+    assert (end.best.values["digit"], end.reason, end.tried, end.examples) == (5, "finished", 6, 60)
+    assert len(function.asked) == len(set(function.asked)) == 60
+
+
+def test_what_was_measured_is_remembered_and_another_rep_measures_afresh(tmp_path: Path) -> None:
+    function = Function(nines)
+
+    def twice(ctx: Context, given: Study) -> Program:
+        one = given.start[0]
+        ids = given.train.ids[:3]
+        a, b = yield [Evaluate(one, given.train, ids), Evaluate(one, given.train, ids[:2])]
+        [c] = yield [Evaluate(one, given.train, ids, rep=1)]
+        [d] = yield [Evaluate(one, given.train, ids)]
+        assert a.scores == d.scores
+        assert [case.id for case in b.cases] == list(ids[:2])
+        assert len(c.cases) == 3
+
+    end, _ = conducted(twice, study((DIGIT,), {"digit": 1}), function, tmp_path / "j")
+    assert end.examples == len(function.asked) == 6
+
+
+def test_validation_has_no_cases_and_foreign_splits_are_refused(tmp_path: Path) -> None:
+    def peek(ctx: Context, given: Study) -> Program:
+        [seen] = yield [Evaluate(given.start[0], given.validate, given.validate.ids)]
+        assert seen.cases == ()
+        yield [Evaluate(given.start[0], Split("validate", given.validate.ids, quotable=True), given.validate.ids)]
+
+    with pytest.raises(ValueError, match="may not evaluate"):
+        conducted(peek, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j")
+
+
+def test_a_candidate_with_problems_is_never_evaluated(tmp_path: Path) -> None:
+    function = Function(nines)
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        conducted(climb, study((DIGIT,), {"digit": 9}), function, tmp_path / "j")
+    assert {one for one, _, _ in function.asked} == {function.asked[0][0]}
+
+
+def test_a_list_that_does_not_fit_is_not_started(tmp_path: Path) -> None:
+    function = Function(nines)
+    end, _ = conducted(climb, study((DIGIT,), {"digit": 1}), function, tmp_path / "j", stops=Stops(examples=39))
+    assert (end.reason, end.examples, len(function.asked)) == ("examples", 30, 30)
+    assert end.best.values["digit"] == 3
+
+
+@pytest.mark.parametrize("wall", [10, 11, 25, 43, 44])
+def test_calls_are_priced_before_a_list_is_started(tmp_path: Path, wall: int) -> None:
+    limits = Limits(calls=wall)
+    given = study((DIGIT,), {"digit": 1})
+    stops = Stops(limits=limits)
+    end, played = conducted(
+        climb, given, Asking("digit"), tmp_path / "j", answers=digits, stops=stops, limits=limits, ask=True
+    )
+    assert end.reason == "calls"
+    assert played.purse.broken is None  # the wall was never run into
+    assert len(played.asked) <= wall
+    assert len(played.asked) == end.examples + sum("critic" in asked for asked in played.asked)
+    assert wall - len(played.asked) < 11
+
+
+def test_patience_and_target_end_it(tmp_path: Path) -> None:
+    given = study((DIGIT,), {"digit": 1})
+    function = Function(lambda values, example, rep: -abs(values["digit"] - 4))
+    end, _ = conducted(wander, given, function, tmp_path / "a", stops=Stops(patience=2))
+    assert (end.reason, end.best.values["digit"], end.tried) == ("patience", 4, 6)
+    end, _ = conducted(climb, given, Function(nines), tmp_path / "b", stops=Stops(target=0.4))
+    assert (end.reason, end.best.values["digit"]) == ("target", 4)
+
+
+def test_missing_scores_are_neither_zero_nor_remembered(tmp_path: Path) -> None:
+    tries: list[str] = []
+
+    def flaky(values: Any, example: str, rep: int) -> Scored:
+        tries.append(example)
+        return Scored(None, error="timeout") if example == "train-1" and tries.count(example) == 1 else Scored(1.0)
+
+    def look(ctx: Context, given: Study) -> Program:
+        [first] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+        assert first.scores["train-1"] is None
+        assert first.mean == 1.0
+        [again] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+        assert again.scores["train-1"] == 1.0
+
+    end, _ = conducted(look, study((DIGIT,), {"digit": 1}), Function(flaky), tmp_path / "j")
+    assert (end.missing, end.examples) == (1, 11)
+
+
+def test_candidates_share_their_chance(tmp_path: Path) -> None:
+    drawn: dict[str, set[float]] = {}
+
+    def luck(request: Request, rng: random.Random) -> str:
+        drawn.setdefault(request.messages[-1].content.split(":")[0], set()).add(rng.random())
+        return "1"
+
+    conducted(wander, study((DIGIT,), {"digit": 1}), Asking("digit"), tmp_path / "j", answers=luck)
+    assert all(len(values) == 1 for values in drawn.values())
+    assert len(set().union(*drawn.values())) == 10
+
+
+def test_resumed_it_asks_nothing_again(tmp_path: Path) -> None:
+    given = study((DIGIT,), {"digit": 1})
+    whole, first = conducted(climb, given, Asking("digit"), tmp_path / "whole", answers=digits, ask=True, steps=3)
+    limits = Limits(calls=25)
+    conducted(climb, given, Asking("digit"), tmp_path / "cut", answers=digits, ask=True, steps=3, limits=limits)
+    again, second = conducted(climb, given, Asking("digit"), tmp_path / "cut", answers=digits, ask=True, steps=3)
+    assert again == whole
+    assert len(second.asked) == len(first.asked) - 25
+    assert list(content(tmp_path / "cut")) == list(content(tmp_path / "whole"))
