@@ -26,6 +26,7 @@ class TextParameter(msgspec.Struct, frozen=True):
     Attributes:
         name: unique in its study.
         about: what it is for, in words an editor can use.
+        role: whose instructions it is, if it is that: steps of that role depend on it.
         placeholders: the names that it refers to as `{{ name }}`: all of them must be kept, and none added.
         max_characters: the longest it may get.
     """
@@ -34,6 +35,7 @@ class TextParameter(msgspec.Struct, frozen=True):
 
     name: str
     about: str = ""
+    role: str = ""
     placeholders: frozenset[str] = frozenset()
     max_characters: int = 20_000
 

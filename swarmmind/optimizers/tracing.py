@@ -53,7 +53,10 @@ def watched(program: Program, seen: list[Exchange]) -> Program:
 
 
 def _watched(nested: Nested, seen: list[Exchange]) -> Nested:
-    return msgspec.structs.replace(nested, program=lambda ctx: watched(nested.program(ctx), seen))
+    def program(ctx: Context) -> Program:
+        return watched(nested.program(ctx), seen)
+
+    return msgspec.structs.replace(nested, program=program)
 
 
 def _with(wanted: Any, effects: Sequence[Any]) -> Any:

@@ -119,6 +119,17 @@ def workflow(data: Any, roles: Collection[str]) -> Workflow:
     return Workflow(steps=tuple(Step.model_validate(each) for each in data))
 
 
+def usual(roles: Sequence[str]) -> Workflow:
+    """A step for each role, one after the other, the last one by vote."""
+    names = [f"step-{at}" for at in range(1, len(roles) + 1)]
+    before = [PROBLEM, *names]
+    steps = [
+        Step(name=name, roles=(role,), inputs=(before[at],))
+        for at, (name, role) in enumerate(zip(names, roles, strict=True))
+    ]
+    return Workflow(steps=(*steps[:-1], steps[-1].model_copy(update={"aggregate": "vote"})))
+
+
 def gates(steps_data: Any, roles: Collection[str]) -> dict[str, list[str]]:
     """What is wrong with a workflow, by gate; all lists are empty if nothing is.
 
