@@ -78,6 +78,12 @@ class Scene(NamedTuple):
     world: bool = False
 
 
+_STEPS = [
+    {"name": "look", "roles": ["explorer"], "aggregate": "refine"},
+    {"name": "draft", "roles": ["worker"]},
+    {"name": "check", "roles": ["validator", "worker"], "inputs": ["draft"], "aggregate": "vote"},
+    {"name": "finish", "roles": ["worker"], "inputs": ["problem", "look", "check"], "aggregate": "vote"},
+]
 SCENES = {
     "world": Scene(world=True),
     "omne": Scene({"solver": 8, "curator": 2}, {"consolidate_every": 2}, lessons=True, remembers="traces"),
@@ -85,6 +91,7 @@ SCENES = {
     "swarmsys": Scene({"explorer": 2, "worker": 5, "validator": 3}),
     "hierarchy": Scene(parameters={"branching": 3}),
     "peer-ranking": Scene(parameters={"pairs": 3}),
+    "workflow": Scene({"explorer": 2, "worker": 5, "validator": 3}, {"steps": _STEPS}),
 }
 """By the name of the part; whoever is not here makes do with a `Scene()`."""
 
