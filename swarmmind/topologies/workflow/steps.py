@@ -97,6 +97,10 @@ class Workflow(BaseModel):
             raise ValueError(problem)
         return self
 
+    def data(self) -> list[dict[str, Any]]:
+        """It as plain JSON data again: the list of its steps, without what they leave at its default."""
+        return [step.model_dump(mode="json", exclude_defaults=True) for step in self.steps]
+
     def in_order(self) -> list[Step]:
         """The steps, none before one that it reads: those with fewer steps behind them first, then as listed."""
         depths = _depths(self.steps)
