@@ -323,11 +323,10 @@ def test_a_policy_that_wants_more_of_a_step_ends_it(
 def test_a_budget_that_ends_it_early_keeps_the_latest_there_is(
     tmp_path: Path, affordable: int, wanted: str | None
 ) -> None:
-    model = script()
-    done = outcome(tmp_path, three(), model, THREE, Limits(calls=affordable))
-    assert done.value == (wanted and f"ANSWER: {wanted}")
-    assert (done.stopped, done.failure) == ("calls" if affordable < 7 else None, None)
-    assert sum(map(len, model.heard.values())) == affordable
+    seen = played(tmp_path, "workflow", three(), script(), Limits(calls=affordable), steps=THREE)
+    assert seen.outcome.value == (wanted and f"ANSWER: {wanted}")
+    assert (seen.outcome.stopped, seen.outcome.failure) == ("calls" if affordable < 7 else None, None)
+    assert seen.meter.usage.calls == affordable
 
 
 def test_a_budget_that_ends_a_slow_branch_keeps_what_comes_later_in_the_work(tmp_path: Path) -> None:
