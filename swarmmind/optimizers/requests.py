@@ -99,7 +99,7 @@ def criticize(
         cases: of the training split; each is shown whole (see `shown`).
         aim: what to look for, or what is known from elsewhere, in words of the product; others' words quoted.
     """
-    values = [quoted(p.name, _words(candidate.values[p.name]), p.about) for p in parameters]
+    values = [quoted(p.name, words(candidate.values[p.name]), p.about) for p in parameters]
     parts = [
         study.about and f"What the team is for: {study.about}",
         "Say what is wrong with these parts of it, judged by how the runs below went. Name the part, a kind of flaw, "
@@ -147,7 +147,10 @@ def edit(
     value = candidate.values[parameter.name]
     keep = sorted(parameter.placeholders) if isinstance(parameter, TextParameter) else []
     kept = "Keep each of these placeholders, add none: " + ", ".join(f"{{{{ {name} }}}}" for name in keep)
-    before = [f"{quoted('earlier value', _words(old))}\n{_listed('said of it', said)}" for old, said in history]
+    before = [
+        f"{quoted('earlier value', words(old), characters=10**9)}\n{listed('said of it', said)}"
+        for old, said in history
+    ]
     parts = [
         study.about and f"What the team is for: {study.about}",
         f"Improve one part of it: {parameter.name}{f', {parameter.about}' if parameter.about else ''}. Give its whole "
@@ -155,8 +158,8 @@ def edit(
         kept if keep else "",
         *before,
         advice,
-        quoted(parameter.name, _words(value), characters=10**9),
-        _listed("critique", [one.text for one in wrong]),
+        quoted(parameter.name, words(value), characters=10**9),
+        listed("critique", [one.text for one in wrong]),
     ]
     data = {
         "do": "edit",
@@ -222,9 +225,9 @@ def shown(case: Case) -> str:
         quoted(step.agent, step.output or "(no answer)", f"step {at}", step.role, characters=MAX_SHOWN_CHARACTERS)
         for at, step in enumerate(run.steps)
     ]
-    known = [] if run.target is None else [quoted("target", _words(run.target), characters=MAX_SHOWN_CHARACTERS)]
+    known = [] if run.target is None else [quoted("target", words(run.target), characters=MAX_SHOWN_CHARACTERS)]
     said = [quoted("scorer", run.feedback, characters=MAX_SHOWN_CHARACTERS)] if run.feedback else []
-    output = quoted("output", _words(run.output), f"score {run.score}", characters=MAX_SHOWN_CHARACTERS)
+    output = quoted("output", words(run.output), f"score {run.score}", characters=MAX_SHOWN_CHARACTERS)
     question = quoted("problem", run.question, characters=MAX_SHOWN_CHARACTERS)
     return "\n".join((f"Run {case.id}:", question, *steps, output, *known, *said))
 
@@ -243,9 +246,11 @@ def as_data(case: Case) -> dict[str, Any]:
     }
 
 
-def _words(value: Any) -> str:
+def words(value: Any) -> str:
+    """A value as a text: a text itself, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _listed(author: str, texts: Sequence[str]) -> str:
+def listed(author: str, texts: Sequence[str]) -> str:
+    """Several texts of one author, quoted and numbered."""
     return "\n".join(quoted(author, text, f"{at} of {len(texts)}") for at, text in enumerate(texts, 1))
