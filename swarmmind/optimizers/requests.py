@@ -144,34 +144,47 @@ def edit(
         history: earlier values with what was said of them, oldest first (momentum).
         advice: anything else to heed, in words of the product; others' words quoted.
     """
-    value = candidate.values[parameter.name]
     keep = sorted(parameter.placeholders) if isinstance(parameter, TextParameter) else []
     kept = "Keep each of these placeholders, add none: " + ", ".join(f"{{{{ {name} }}}}" for name in keep)
-    before = [
-        f"{quoted('earlier value', words(old), characters=10**9)}\n{listed('said of it', said)}"
-        for old, said in history
-    ]
-    parts = [
-        study.about and f"What the team is for: {study.about}",
+    task = (
         f"Improve one part of it: {parameter.name}{f', {parameter.about}' if parameter.about else ''}. Give its whole "
-        "new value, and in a note what you changed and why. Change what the critiques ask for and nothing else.",
-        kept if keep else "",
-        *before,
+        "new value, and in a note what you changed and why. Change what the critiques ask for and nothing else."
+    )
+    parts, data = improving(study, parameter, candidate, wrong, (task, kept if keep else ""), history, advice)
+    return request(study.editor, parts, _EDIT, {"do": "edit", "placeholders": keep, **data})
+
+
+def improving(
+    study: Study,
+    parameter: Parameter,
+    candidate: Candidate,
+    wrong: Sequence[Critique],
+    task: Sequence[str],
+    history: Sequence[tuple[Any, Sequence[str]]],
+    advice: str,
+) -> tuple[list[str], dict[str, Any]]:
+    """What every editor is told, whatever it should answer with: as paragraphs, `task` among them, and as data."""
+    value = candidate.values[parameter.name]
+    parts = [
+        f"What the team is for: {study.about}" if study.about else "",
+        *task,
+        *(
+            f"{quoted('earlier value', words(old), characters=10**9)}\n{listed('said of it', said)}"
+            for old, said in history
+        ),
         advice,
         quoted(parameter.name, words(value), characters=10**9),
         listed("critique", [one.text for one in wrong]),
     ]
     data = {
-        "do": "edit",
         "parameter": parameter.name,
         "kind": parameter.kind,
         "value": value,
-        "placeholders": keep,
         "critiques": [one._asdict() for one in wrong],
         "history": [[old, list(said)] for old, said in history],
         "advice": advice,
     }
-    return request(study.editor, parts, _EDIT, data)
+    return parts, data
 
 
 class Edit(NamedTuple):
