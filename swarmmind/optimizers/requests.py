@@ -63,7 +63,7 @@ _CRITIQUES = Json(
         "additionalProperties": False,
     },
 )
-_EDIT = Json(
+EDIT = Json(
     "edit",
     {
         "type": "object",
@@ -72,6 +72,7 @@ _EDIT = Json(
         "additionalProperties": False,
     },
 )
+"""What an editor answers with."""
 
 
 def request(agent: Agent, parts: Sequence[str], output: Any, observation: Mapping[str, Any]) -> Ask:
@@ -144,14 +145,20 @@ def edit(
         history: earlier values with what was said of them, oldest first (momentum).
         advice: anything else to heed, in words of the product; others' words quoted.
     """
-    keep = sorted(parameter.placeholders) if isinstance(parameter, TextParameter) else []
-    kept = "Keep each of these placeholders, add none: " + ", ".join(f"{{{{ {name} }}}}" for name in keep)
+    keep, kept = placeholders(parameter)
     task = (
         f"Improve one part of it: {parameter.name}{f', {parameter.about}' if parameter.about else ''}. Give its whole "
         "new value, and in a note what you changed and why. Change what the critiques ask for and nothing else."
     )
-    parts, data = improving(study, parameter, candidate, wrong, (task, kept if keep else ""), history, advice)
-    return request(study.editor, parts, _EDIT, {"do": "edit", "placeholders": keep, **data})
+    parts, data = improving(study, parameter, candidate, wrong, (task, kept), history, advice)
+    return request(study.editor, parts, EDIT, {"do": "edit", "placeholders": keep, **data})
+
+
+def placeholders(parameter: Parameter) -> tuple[list[str], str]:
+    """The placeholders that every new value must keep, and a line that says so; empty if there are none."""
+    keep = sorted(parameter.placeholders) if isinstance(parameter, TextParameter) else []
+    shown = ", ".join(f"{{{{ {name} }}}}" for name in keep)
+    return keep, f"Keep each of these placeholders, add none: {shown}" if keep else ""
 
 
 def improving(
