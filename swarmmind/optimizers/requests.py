@@ -63,15 +63,15 @@ _CRITIQUES = Json(
         "additionalProperties": False,
     },
 )
-EDIT = Json(
-    "edit",
-    {
-        "type": "object",
-        "properties": {"value": _TEXT, "note": _TEXT},
-        "required": ["value", "note"],
-        "additionalProperties": False,
-    },
-)
+
+
+def texts(name: str, *fields: str) -> Json:
+    """A document of these fields, all of them there, all of them texts."""
+    closed = {"required": list(fields), "additionalProperties": False}
+    return Json(name, {"type": "object", "properties": dict.fromkeys(fields, _TEXT), **closed})
+
+
+EDIT = texts("edit", "value", "note")
 """What an editor answers with."""
 
 
@@ -157,8 +157,8 @@ def edit(
 def placeholders(parameter: Parameter) -> tuple[list[str], str]:
     """The placeholders that every new value must keep, and a line that says so; empty if there are none."""
     keep = sorted(parameter.placeholders) if isinstance(parameter, TextParameter) else []
-    shown = ", ".join(f"{{{{ {name} }}}}" for name in keep)
-    return keep, f"Keep each of these placeholders, add none: {shown}" if keep else ""
+    marks = ", ".join(f"{{{{ {name} }}}}" for name in keep)
+    return keep, f"Keep each of these placeholders, add none: {marks}" if keep else ""
 
 
 def improving(
@@ -238,12 +238,12 @@ def unread(what: str) -> Record:
     return Record("refused", {"note": what, "problems": {}})
 
 
-def shown(case: Case) -> str:
+def shown(case: Case, *, with_steps: bool = True) -> str:
     """How one example went, for a prompt: every step, the output, what was right, the score."""
     run = case.run
     steps = [
         quoted(step.agent, step.output or "(no answer)", f"step {at}", step.role, characters=MAX_SHOWN_CHARACTERS)
-        for at, step in enumerate(run.steps)
+        for at, step in enumerate(run.steps if with_steps else ())
     ]
     known = [] if run.target is None else [quoted("target", words(run.target), characters=MAX_SHOWN_CHARACTERS)]
     said = [quoted("scorer", run.feedback, characters=MAX_SHOWN_CHARACTERS)] if run.feedback else []
