@@ -6,8 +6,9 @@ Every mistake in them is a `SpecError`: one line, `file:line:column: path: what 
 from __future__ import annotations
 
 from swarmmind.spec.cards import Card, load_card
-from swarmmind.spec.load import LoadedSwarm, LoadedTask, load_task, load_task_data
+from swarmmind.spec.load import LoadedSwarm, LoadedTask, changed, load_task, load_task_data
 from swarmmind.spec.model import EndpointLimits, ModelSpec, SamplingSpec
+from swarmmind.spec.optimize import LoadedOptimize, Optimize, PathParameter
 from swarmmind.spec.parts import Part, load_code, load_part
 from swarmmind.spec.schema import task_schema
 from swarmmind.spec.task import (
@@ -32,17 +33,21 @@ __all__ = [
     "EndpointLimits",
     "EnvironmentProblem",
     "Group",
+    "LoadedOptimize",
     "LoadedSwarm",
     "LoadedTask",
     "ModelSpec",
+    "Optimize",
     "Part",
     "PartUse",
+    "PathParameter",
     "Price",
     "QuorumPolicy",
     "SamplingSpec",
     "Score",
     "Swarm",
     "Task",
+    "changed",
     "load_card",
     "load_code",
     "load_part",

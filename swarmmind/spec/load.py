@@ -15,6 +15,7 @@ from swarmmind.spec.cards import Card, load_card
 from swarmmind.spec.complaints import validated
 from swarmmind.spec.interpolate import escape
 from swarmmind.spec.model import ModelSpec
+from swarmmind.spec.optimize import LoadedOptimize, Optimize
 from swarmmind.spec.overrides import override
 from swarmmind.spec.parts import Part, check_code, is_code, load_part
 from swarmmind.spec.source import Fault, KeyPath, Place, Source, printable, raise_faults, read_text, read_yaml, show
@@ -56,6 +57,7 @@ class LoadedTask(NamedTuple):
         swarm: the swarm, its parts looked up.
         code: what a run would import: `package.module:Name` and `./file.py:Name`, sorted.
         source: the data and its places.
+        optimize: the role cards of its study, if it has one.
     """
 
     task: Task
@@ -65,6 +67,7 @@ class LoadedTask(NamedTuple):
     swarm: LoadedSwarm
     code: list[str]
     source: Source
+    optimize: LoadedOptimize | None = None
 
     @property
     def cards(self) -> dict[str, Card]:
@@ -160,6 +163,25 @@ def load_task_data(
     return _load(source, folder, None, allow_code, box)
 
 
+def changed(
+    loaded: LoadedTask, data: Mapping[str, Any], own: Mapping[str, Card], *, allow_code: bool = False
+) -> LoadedTask:
+    """The same task with other values; what is wrong with them is told at the places of those they replaced.
+
+    Args:
+        loaded: the task.
+        data: all of its values.
+        own: role cards by name that are not looked up, whatever files say.
+        allow_code: whether the values may name Python code.
+
+    Raises:
+        SpecError: something is wrong.
+    """
+    source = Source(loaded.source.name, data)
+    source.values, source.keys = loaded.source.values, loaded.source.keys
+    return _load(source, loaded.folder, loaded.path, allow_code, None, own)
+
+
 def _plain(value: Any, source: Source, path: KeyPath) -> Any:
     if len(path) > yaml12.MAX_DEPTH:
         raise source.error((), f"nested deeper than {yaml12.MAX_DEPTH} levels")
@@ -175,17 +197,25 @@ def _plain(value: Any, source: Source, path: KeyPath) -> Any:
     raise source.error(path, f"must be plain data (text, number, list, mapping), got {type(value).__name__}")
 
 
-def _load(source: Source, folder: Path, file: Path | None, allow_code: bool, box: Path | None) -> LoadedTask:
+def _load(
+    source: Source,
+    folder: Path,
+    file: Path | None,
+    allow_code: bool,
+    box: Path | None,
+    own: Mapping[str, Card] | None = None,
+) -> LoadedTask:
     task = validated(source, Task, "a task has at least problem, model and swarm")
-    finder = _Finder(task, source, folder, allow_code, box)
+    finder = _Finder(task, source, folder, allow_code, box, own or {})
     swarm = finder.swarm(task.swarm, ("swarm",))
     finder.others()
+    optimize = finder.optimize(task.optimize) if task.optimize else None
     raise_faults(finder.faults)
     for error in finder.errors:
         raise error
     assert swarm is not None  # what was not found is among the faults or errors
     text = yaml12.dump(_escaped(source.data))
-    return LoadedTask(task, folder, file, text, swarm, sorted(finder.code), source)
+    return LoadedTask(task, folder, file, text, swarm, sorted(finder.code), source, optimize)
 
 
 def _escaped(data: Any) -> Any:
@@ -199,8 +229,17 @@ def _escaped(data: Any) -> Any:
 class _Finder:
     """Looks up what a valid task names, and gathers what is wrong instead of stopping at the first."""
 
-    def __init__(self, task: Task, source: Source, folder: Path, allow_code: bool, box: Path | None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        source: Source,
+        folder: Path,
+        allow_code: bool,
+        box: Path | None,
+        own: Mapping[str, Card],
+    ) -> None:
         self._task, self._source, self._folder, self._allow_code, self._box = task, source, folder, allow_code, box
+        self._own = own
         self.faults: list[Fault] = []  # in the task
         self.errors: list[SpecError] = []  # in another file, or without a place
         self.code: set[str] = set()
@@ -229,9 +268,7 @@ class _Finder:
         for index, group in enumerate(swarm.groups):
             here: KeyPath = (*path, "agents", index if in_list else group.card)
             at: KeyPath = (*here, "card") if in_list else here
-            card = found.get(group.card) or self._try(
-                lambda name=group.card: load_card(name, self._folder, box=self._box), at, key=not in_list
-            )
+            card = found.get(group.card) or self._try(lambda name=group.card: self._card(name), at, key=not in_list)
             if (group.id or group.card) in ids:
                 message = f"two groups are called {group.id or group.card!r}; give one of them another 'id'"
                 self.faults.append(self._source.fault(here, message))
@@ -243,6 +280,9 @@ class _Finder:
             self._model(card.model, card.source, ("model",))
             self.errors += card.body.missing({*cards.GIVEN, *card.parameters, *group.parameters})
         return found
+
+    def _card(self, name: str) -> Card:
+        return self._own[name] if name in self._own else load_card(name, self._folder, box=self._box)
 
     def part(self, kind: Any, use: PartUse, path: KeyPath) -> Part | None:
         at = self._source.deepest((*path, "use"))  # the text itself, if the task names the part by text alone
@@ -272,6 +312,24 @@ class _Finder:
         cache = self._task.cache
         if isinstance(cache, str):
             self._check(lambda: paths.inside(self._folder, cache), ("cache",))
+
+    def optimize(self, optimize: Optimize) -> LoadedOptimize | None:
+        """The study's cards, code, files and models."""
+        path: KeyPath = ("optimize",)
+        self._code(optimize.use, (*path, "use"))
+        for name, examples in optimize.splits.items():
+            if isinstance(examples, str):
+                self._check(lambda file=examples: paths.existing_file(self._folder, file), (*path, name))
+        self._model(optimize.model, self._source, (*path, "model"))
+        found: list[Card] = []
+        for role in ("critic", "editor"):
+            at = self._source.deepest((*path, role))
+            card = self._try(lambda name=getattr(optimize, role): load_card(name, self._folder, box=self._box), at)
+            if card is not None:
+                found.append(card)
+                self._model(card.model, card.source, ("model",))
+                self.errors += card.body.missing({*cards.GIVEN, *card.parameters})
+        return LoadedOptimize(*found) if len(found) == 2 else None
 
     def _problem_text(self, text: str) -> None:
         path: KeyPath = ("problem",)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from swarmmind.effects import Limits
 from swarmmind.spec.embedder import EmbedderField, EmbedderSpec
 from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
+from swarmmind.spec.optimize import Optimize
 from swarmmind.spec.source import show
 from swarmmind.spec.values import Name, Open, Parameter, Scalar, Strict, TokenCount
 
@@ -240,6 +241,7 @@ class Task(Strict):
     sampling: SamplingSpec = Field(
         SamplingSpec(), description="Sampling of every agent, unless card or group say otherwise."
     )
+    optimize: Optimize | None = Field(default=None, description="How `swarmmind optimize` improves this task.")
 
     def model_named(self, name: str | None) -> ModelSpec:
         """The model a group or card means: from `models`, else by provider/model, else the task's own.
