@@ -1,4 +1,4 @@
-"""What an editor is asked by optimizers that have no critic: to learn from runs, or to say the same in other words.
+"""What an editor is asked by optimizers of texts: to learn from runs, or to say the same in other words.
 
 Both are read with `requests.edited`.
 """
@@ -9,10 +9,30 @@ from collections.abc import Sequence
 
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Ask
+from swarmmind.errors import UserError
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.parameters import Parameter
 from swarmmind.optimizers.requests import EDIT, as_data, placeholders, request, shown, words
-from swarmmind.optimizers.study import Case, Study
+from swarmmind.optimizers.study import Case, Split, Study
+
+
+def texts(study: Study, *splits: Split) -> list[Parameter]:
+    """The texts of a study, all of its other parameters being left as they are.
+
+    Args:
+        study: what the optimizer is given.
+        splits: that must have examples.
+
+    Raises:
+        UserError: the study has no text, or a split no example.
+    """
+    for split in splits:
+        if not split.ids:
+            raise UserError(f"optimizing texts needs examples under {split.name!r}, got none")
+    found = study.of("text")
+    if not found:
+        raise UserError("optimizing texts needs a parameter of the kind text, got none")
+    return found
 
 
 def reflect(study: Study, parameter: Parameter, candidate: Candidate, cases: Sequence[Case]) -> Ask:

@@ -65,10 +65,10 @@ _CRITIQUES = Json(
 )
 
 
-def texts(name: str, *fields: str) -> Json:
-    """A document of these fields, all of them there, all of them texts."""
-    closed = {"required": list(fields), "additionalProperties": False}
-    return Json(name, {"type": "object", "properties": dict.fromkeys(fields, _TEXT), **closed})
+def texts(name: str, *fields: str, **options: Sequence[str]) -> Json:
+    """A document of these fields, all of them there, all of them texts; those with `options` are one of these."""
+    kinds = {**dict.fromkeys(fields, _TEXT), **{field: {**_TEXT, "enum": list(of)} for field, of in options.items()}}
+    return Json(name, {"type": "object", "properties": kinds, "required": list(kinds), "additionalProperties": False})
 
 
 EDIT = texts("edit", "value", "note")

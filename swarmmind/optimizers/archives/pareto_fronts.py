@@ -32,9 +32,9 @@ class ParetoFronts:
     def __contains__(self, candidate: Candidate) -> bool:
         return candidate.id in self._at
 
-    def of(self, id: str) -> Evaluation | None:
+    def of(self, id_: str) -> Evaluation | None:
         """The member of this candidate's id."""
-        return self.members[self._at[id]] if id in self._at else None
+        return self.members[self._at[id_]] if id_ in self._at else None
 
     def add(self, evaluation: Evaluation) -> bool:
         """Add a member, once; returns whether it is the best now."""
