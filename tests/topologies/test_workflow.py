@@ -169,6 +169,7 @@ def test_by_default_each_role_is_a_step_that_reads_the_one_before(tmp_path: Path
     )
     assert outcome(tmp_path, members, model, None).value == "0"
     assert calls("workflow", members) == len(model.requests) == 5
+    assert recorded(tmp_path, "votes") == {"0": 2, "1": 1}
     assert list(speakers(model.prompt("validator-2"))) == ["worker-0", "worker-1"]
 
 
@@ -329,6 +330,12 @@ def test_a_budget_that_ends_it_early_keeps_the_latest_there_is(
     assert seen.meter.usage.calls == affordable
 
 
+def test_a_run_that_a_budget_ended_has_not_failed_whoever_has(tmp_path: Path) -> None:
+    model = Script({"x-0": DOWN, "x-1": "ANSWER: 1"})
+    done = outcome(tmp_path, team(x=2), model, [step("a", "x", aggregate="refine")], Limits(calls=1))
+    assert (done.value, done.failure, done.stopped) == (None, None, "calls")
+
+
 def test_a_budget_that_ends_a_slow_branch_keeps_what_comes_later_in_the_work(tmp_path: Path) -> None:
     names = [f"{role}-0" for role in "abcde"]
     for at, slow in enumerate(["b-0", "d-0"]):
@@ -373,12 +380,12 @@ def test_one_who_refines_senses_what_those_before_left_on_the_board(tmp_path: Pa
 
 @pytest.mark.parametrize("kind", ["window", "blackboard", "vectors"])
 def test_what_is_remembered_does_not_depend_on_who_is_faster(tmp_path: Path, kind: str) -> None:
-    found = []
+    steps, found = [*TWICE[:3], step("further", "x", "right"), step("end", "x", "left", "further")], []
     for at, slow in enumerate(["first", "left", "right"]):
         folder = tmp_path / f"{at}"
         folder.mkdir()
         members, model = team(x=2, y=1, remembers=memory(kind)()), Marked(lambda agent, key, s=slow: 1 + 9 * (s in key))
-        found.append((outcome(folder, members, model, TWICE), results(folder), members.memory.snapshot()))
+        found.append((outcome(folder, members, model, steps), results(folder), members.memory.snapshot()))
     assert found[0] == found[1] == found[2]
 
 
