@@ -1,0 +1,77 @@
+"""The update: one edit for each parameter that was criticized, each checked for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from swarmmind.effects import Program
+from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.parameters import ChoiceParameter, GraphParameter, NumberParameter, Parameter
+from swarmmind.optimizers.requests import Critique, edit, edited, propose, unread, words
+from swarmmind.optimizers.study import Study
+
+Past = dict[str, list[tuple[Any, list[str]]]]
+"""By parameter: the values it had when it was criticized, each with what was said of it, oldest first."""
+
+_WORKFLOW = (
+    "It is JSON: `roles`, each with `name`, `responsibility` and `policy` (its instructions), and `steps`, each with "
+    "`name`, `roles` (who works in it), `inputs` (the steps it reads; `problem` is what is to be done), `aggregate` "
+    "(`join`, `vote` or `refine`) and `task`. Every input must be a step, no step may wait for itself, and all of them "
+    "must lead to the last one, which gives what is delivered."
+)
+
+
+def edits(
+    study: Study, candidate: Candidate, wrong: Mapping[str, Sequence[Critique]], past: Past, history: int
+) -> Program:
+    """Ask for an edit of every parameter that is criticized; returns `(changes, notes)`.
+
+    An edit that cannot be read, or whose value has problems, is recorded and left out; the others stand.
+
+    Args:
+        study: whose editor.
+        candidate: who is to be changed.
+        wrong: what is wrong with it, by parameter.
+        past: is added to.
+        history: how many earlier values an editor is shown.
+    """
+    parameters = [study.parameter(name) for name in wrong]
+    replies = yield [
+        edit(
+            study,
+            p,
+            candidate,
+            wrong[p.name],
+            history=past.get(p.name, [])[-history:] if history else (),
+            advice=form(p),
+        )
+        for p in parameters
+    ]
+    changes: dict[str, Any] = {}
+    notes: list[str] = []
+    for parameter, reply in zip(parameters, replies, strict=True):
+        said = [one.text for one in wrong[parameter.name]]
+        past.setdefault(parameter.name, []).append((candidate.values[parameter.name], said))
+        proposal = edited(reply, parameter)
+        if proposal is None:
+            yield [unread(f"the edit of {parameter.name}")]
+            continue
+        change = {parameter.name: proposal.value}
+        if (yield from propose(study, candidate, change, proposal.note)) is not None:
+            changes |= change
+            notes.append(f"{parameter.name}: {proposal.note}")
+    return changes, notes
+
+
+def form(parameter: Parameter) -> str:
+    """What values a parameter may have, in words; empty for texts."""
+    if isinstance(parameter, ChoiceParameter):
+        return f"It must be one of these, as JSON: {', '.join(words(option) for option in parameter.options)}."
+    if isinstance(parameter, NumberParameter):
+        kind = "a whole number" if parameter.integer else "a number"
+        return f"It must be {kind} from {parameter.low} to {parameter.high}."
+    if isinstance(parameter, GraphParameter):
+        circles = " Its edges must not lead in a circle." if parameter.acyclic else ""
+        return f"It is JSON: `nodes`, which must stay, and `edges`, pairs of nodes: who is heard, who hears.{circles}"
+    return _WORKFLOW if parameter.kind == "workflow" else ""
