@@ -15,10 +15,14 @@ from swarmmind.effects import Ask, Program, Reply
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.requests import MAX_SHOWN_CHARACTERS, Critique, as_data, listed, request, shown, texts
 from swarmmind.optimizers.study import Case, Step, Study
+from swarmmind.optimizers.textual_backprop.layer_requests import KINDS
 from swarmmind.optimizers.textual_backprop.reverse import Instructions, Place, heard, instructions, noted, waves
 from swarmmind.ports import Context
 
-_CRITIQUE = texts("critique", "critique", "kind", "subject")
+MOST_EDGES = 200
+"""Of one case are criticized, those next to its end: what a pass costs has a bound."""
+
+_CRITIQUE = texts("critique", "critique", "subject", kind=KINDS)
 
 
 class _Edge(NamedTuple):
@@ -43,8 +47,9 @@ def graph(ctx: Context, study: Study, candidate: Candidate, cases: Sequence[Case
     yield from noted(replies, "a critique")
     for end, reply in zip(ends, replies, strict=True):
         _say(said, end, reply)
+    left = dict.fromkeys(range(len(cases)), MOST_EDGES)
     for wave in order:
-        edges = [edge for place in wave if place in said for edge in _edges(cases, place, taught)]
+        edges = [edge for place in wave if place in said for edge in _edges(cases, place, taught, left)]
         if not edges:
             continue
         replies = yield [_chain(study, cases[edge.answer.case], edge, taught, said[edge.answer]) for edge in edges]
@@ -59,10 +64,18 @@ def graph(ctx: Context, study: Study, candidate: Candidate, cases: Sequence[Case
     return found
 
 
-def _edges(cases: Sequence[Case], place: Place, taught: dict[str, Instructions]) -> list[_Edge]:
+def asks(study: Study, cases: int) -> int:
+    """How many asks a pass makes at most."""
+    return cases * (1 + MOST_EDGES)
+
+
+def _edges(cases: Sequence[Case], place: Place, taught: dict[str, Instructions], left: dict[int, int]) -> list[_Edge]:
     steps = cases[place.case].run.steps
     own = [_Edge(place, None)] if steps[place.step].role in taught else []
-    return own + [_Edge(place, Place(place.case, one)) for one in heard(steps, taught)[place.step]]
+    found = [*own, *(_Edge(place, Place(place.case, one)) for one in heard(steps, taught)[place.step])]
+    found = found[: left[place.case]]
+    left[place.case] -= len(found)
+    return found
 
 
 def _text(reply: Reply) -> str:
@@ -79,8 +92,8 @@ def _base(study: Study, case: Case, at: int) -> Ask:
     step = case.run.steps[at]
     parts = [
         study.about and f"What the team is for: {study.about}",
-        "Judge the last answer of one run by what came of it: a kind of flaw, its subject in a word, and a critique "
-        "that says how the answer should have been different. Leave all of it blank if nothing is wrong.",
+        "Judge the last answer of one run by what came of it: a kind of flaw, its subject in one or two words, and in "
+        "a critique how the answer should have been different. Leave the critique blank if nothing is wrong.",
         shown(case, with_steps=False),
         _answer(step),
     ]
@@ -102,9 +115,9 @@ def _chain(study: Study, case: Case, edge: _Edge, taught: dict[str, Instructions
     parts = [
         study.about and f"What the team is for: {study.about}",
         f"An answer of the team was criticized. Say what is wrong with {what}, in its part in the team, so that the "
-        "answer would be better: a kind of flaw, its subject in a word, and a critique that says what would help. "
-        "Leave all of it blank if it is not at fault. First the conversation, then what was said of the answer, then "
-        "what you are to judge.",
+        "answer would be better: a kind of flaw, its subject in one or two words (the same words whenever you mean the "
+        "same), and in a critique what would help. Leave the critique blank if it is not at fault. First comes the "
+        "conversation, then what was said of the answer, then what you are to judge.",
         quoted("input", step.prompt, characters=MAX_SHOWN_CHARACTERS),
         _answer(step),
         listed("critique", said),

@@ -14,11 +14,20 @@ from swarmmind.effects import Ask, Program
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.requests import MAX_SHOWN_CHARACTERS, Critique, as_data, listed, request, shown, texts
 from swarmmind.optimizers.study import Case, Study
-from swarmmind.optimizers.textual_backprop.reverse import Instructions, Place, heard, instructions, noted, waves
+from swarmmind.optimizers.textual_backprop.layer_requests import KINDS
+from swarmmind.optimizers.textual_backprop.reverse import (
+    MOST_STEPS,
+    Instructions,
+    Place,
+    heard,
+    instructions,
+    noted,
+    waves,
+)
 from swarmmind.ports import Context
 
 _LOSS = texts("loss", "critique", "kind", "subject", "requirement")
-_STEP = texts("step", "suggestion", "kind", "subject", "requirement")
+_STEP = texts("step", "suggestion", "subject", "requirement", kind=KINDS)
 
 
 def requirements(ctx: Context, study: Study, candidate: Candidate, cases: Sequence[Case]) -> Program:
@@ -54,6 +63,11 @@ def requirements(ctx: Context, study: Study, candidate: Candidate, cases: Sequen
     return found
 
 
+def asks(study: Study, cases: int) -> int:
+    """How many asks a pass makes at most."""
+    return cases * (1 + MOST_STEPS)
+
+
 def _require(wanted: dict[Place, list[str]], places: Sequence[Place], said: Any) -> None:
     """Ask this of those answers, if it is anything."""
     for place in places if said["requirement"].strip() else ():
@@ -67,9 +81,9 @@ def _critique(parameter: str, text: str, said: Any, case: Case) -> list[Critique
 def _loss(study: Study, case: Case) -> Ask:
     parts = [
         study.about and f"What the team is for: {study.about}",
-        "Judge the output of one run: what is wrong with it (a kind of flaw, its subject in a word, and what would "
-        "have been right), and what you require of the step that wrote it, so that it would be right. Leave blank "
-        "what there is nothing to say of.",
+        "Judge the output of one run: what is wrong with it (a kind of flaw, its subject in one or two words, and what "
+        "would have been right), and what you require of the step that wrote it, so that it would be right. Leave "
+        "blank what there is nothing to say of.",
         shown(case, with_steps=False),
     ]
     return request(study.critic, parts, _LOSS, {"do": "judge", "case": as_data(case)})
@@ -81,9 +95,9 @@ def _step(study: Study, case: Case, at: int, taught: dict[str, Instructions], wa
     parts = [
         study.about and f"What the team is for: {study.about}",
         "Below is one step of a run, and what those who used its answer require of it. Say what should change in its "
-        "instructions (a kind of flaw, its subject in a word, and what would help), and what it requires, in turn, of "
-        "those whose answers it read. Require of them only what it cannot do itself. Leave blank what there is nothing "
-        "to say of.",
+        "instructions (a kind of flaw, its subject in one or two words, the same whenever you mean the same, and what "
+        "would help), and what it requires, in turn, of those whose answers it read. Require of them only what it "
+        "cannot do itself. Leave blank what there is nothing to say of.",
         quoted(told.parameter.name, told.text, f"instructions of {step.role}") if told else "",
         quoted("input", step.prompt, characters=MAX_SHOWN_CHARACTERS),
         quoted(step.agent, step.output or "(no answer)", step.role, characters=MAX_SHOWN_CHARACTERS),

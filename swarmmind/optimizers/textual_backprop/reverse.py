@@ -12,6 +12,9 @@ from swarmmind.optimizers.parameters import Parameter, TextParameter, WorkflowPa
 from swarmmind.optimizers.requests import unread
 from swarmmind.optimizers.study import Case, Step, Study
 
+MOST_STEPS = 60
+"""Of one case are gone back through, those next to its end: what a pass costs has a bound."""
+
 
 class Instructions(NamedTuple):
     """What told the agents of a role what to do.
@@ -49,7 +52,8 @@ def waves(cases: Sequence[Case], roles: Container[str]) -> list[list[Place]]:
     """The answers of all cases, those that need not wait for each other together, from the last ones to the first.
 
     An answer comes after all that heard it. Left out is what does not reach the last answer of its case, and what
-    follows no instructions of these roles and heard nobody who, however far back, does.
+    follows no instructions of these roles and heard nobody who, however far back, does; and of a case all but
+    `MOST_STEPS`.
     """
     each = [_waves(case.run.steps, roles) for case in cases]
     return [
@@ -83,6 +87,6 @@ def _waves(steps: Sequence[Step], roles: Container[str]) -> list[list[int]]:
         for one in behind.get(at, ()) if at in distance else ():
             distance[one] = max(distance.get(one, 0), distance[at] + 1)
     found: list[list[int]] = [[] for _ in range(1 + max(distance.values(), default=-1))]
-    for at in sorted(distance, reverse=True):
+    for at in sorted(distance, key=lambda one: (distance[one], -one))[:MOST_STEPS]:
         found[distance[at]].append(at)
     return found
