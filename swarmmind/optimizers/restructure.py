@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from swarmmind.effects import Ask, Json, Reply
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.operations import HOW, SCHEMA
 from swarmmind.optimizers.parameters import WorkflowParameter
-from swarmmind.optimizers.requests import Critique, improving, request
+from swarmmind.optimizers.requests import Critique, Edit, improving, request
 from swarmmind.optimizers.study import Study
 
 _OPERATIONS = Json("operations", SCHEMA)
@@ -44,18 +44,6 @@ def restructure(
     return request(study.editor, parts, _OPERATIONS, {"do": "restructure", **data})
 
 
-class Restructuring(NamedTuple):
-    """What an editor proposes.
-
-    Attributes:
-        operations: of the right form; not yet applied, so not yet known to be legal.
-        note: what they change and why.
-    """
-
-    operations: list[dict[str, Any]]
-    note: str
-
-
-def restructured(reply: Reply) -> Restructuring | None:
-    """What an editor proposed; `None` if it did not."""
-    return Restructuring(reply.value["operations"], reply.value["note"]) if reply.ok else None
+def restructured(reply: Reply) -> Edit | None:
+    """What an editor proposed, as operations of the right form that are not yet applied; `None` if it did not."""
+    return Edit(reply.value["operations"], reply.value["note"]) if reply.ok else None

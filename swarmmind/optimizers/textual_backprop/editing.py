@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from swarmmind.effects import Program
+from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.optimizers.candidate import Candidate
-from swarmmind.optimizers.parameters import ChoiceParameter, GraphParameter, NumberParameter, Parameter
-from swarmmind.optimizers.requests import Critique, edit, edited, propose, unread, words
+from swarmmind.optimizers.operations import apply
+from swarmmind.optimizers.parameters import (
+    ChoiceParameter,
+    GraphParameter,
+    NumberParameter,
+    Parameter,
+    WorkflowParameter,
+)
+from swarmmind.optimizers.requests import Critique, Edit, edit, edited, propose, unread, words
+from swarmmind.optimizers.restructure import restructure, restructured
 from swarmmind.optimizers.study import Study
 
 Past = dict[str, list[tuple[Any, list[str]]]]
@@ -37,31 +45,45 @@ def edits(
         history: how many earlier values an editor is shown.
     """
     parameters = [study.parameter(name) for name in wrong]
-    replies = yield [
-        edit(
-            study,
-            p,
-            candidate,
-            wrong[p.name],
-            history=past.get(p.name, [])[-history:] if history else (),
-            advice=form(p),
-        )
-        for p in parameters
-    ]
+    shown = {name: past.get(name, [])[-history:] if history else [] for name in wrong}
+    replies = yield [_asked(study, p, candidate, wrong[p.name], shown[p.name]) for p in parameters]
     changes: dict[str, Any] = {}
     notes: list[str] = []
     for parameter, reply in zip(parameters, replies, strict=True):
         said = [one.text for one in wrong[parameter.name]]
         past.setdefault(parameter.name, []).append((candidate.values[parameter.name], said))
-        proposal = edited(reply, parameter)
+        proposal = yield from _proposed(parameter, candidate, reply)
         if proposal is None:
-            yield [unread(f"the edit of {parameter.name}")]
             continue
         change = {parameter.name: proposal.value}
         if (yield from propose(study, candidate, change, proposal.note)) is not None:
             changes |= change
             notes.append(f"{parameter.name}: {proposal.note}")
     return changes, notes
+
+
+def _asked(
+    study: Study, parameter: Parameter, candidate: Candidate, wrong: Sequence[Critique], history: Sequence[Any]
+) -> Ask:
+    """Operations on a workflow, a new value of anything else."""
+    if isinstance(parameter, WorkflowParameter):
+        return restructure(study, parameter, candidate, wrong, history=history, advice=form(parameter))
+    return edit(study, parameter, candidate, wrong, history=history, advice=form(parameter))
+
+
+def _proposed(parameter: Parameter, candidate: Candidate, reply: Reply) -> Program:
+    """The edit, or `None`, recorded, if there is none: it cannot be read, or one of its operations is illegal."""
+    proposal = restructured(reply) if isinstance(parameter, WorkflowParameter) else edited(reply, parameter)
+    if proposal is None:
+        yield [unread(f"the edit of {parameter.name}")]
+    elif isinstance(parameter, WorkflowParameter):
+        value, problems = apply(candidate.values[parameter.name], proposal.value, parameter)
+        if problems:
+            data = {"parent": candidate.id, "note": proposal.note[:200], "problems": {parameter.name: problems}}
+            yield [Record("refused", data)]
+            return None
+        return Edit(value, proposal.note)
+    return proposal
 
 
 def form(parameter: Parameter) -> str:

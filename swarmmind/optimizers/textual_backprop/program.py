@@ -22,15 +22,24 @@ from swarmmind.optimizers.study import Evaluate, Keep, Most, Study
 from swarmmind.optimizers.textual_backprop.aggregators import Aggregators
 from swarmmind.optimizers.textual_backprop.backward import Backward
 from swarmmind.optimizers.textual_backprop.editing import Past, edits
+from swarmmind.optimizers.textual_backprop.graph import asks as graph_asks
+from swarmmind.optimizers.textual_backprop.graph import graph
 from swarmmind.optimizers.textual_backprop.layers import asks as layers_asks
 from swarmmind.optimizers.textual_backprop.layers import layers
 from swarmmind.optimizers.textual_backprop.momentum import Momentum
+from swarmmind.optimizers.textual_backprop.requirements import asks as requirements_asks
+from swarmmind.optimizers.textual_backprop.requirements import requirements
+from swarmmind.optimizers.textual_backprop.schedule import Schedule, due
 from swarmmind.ports import Context
 
-BACKWARD: dict[str, Backward] = {"layers": layers}
+BACKWARD: dict[str, Backward] = {"layers": layers, "requirements": requirements, "graph": graph}
 """Backward passes by the names that `backward:` may give."""
 
-ASKS: dict[str, Callable[[Study, int], int]] = {"layers": layers_asks}
+ASKS: dict[str, Callable[[Study, int], int]] = {
+    "layers": layers_asks,
+    "requirements": requirements_asks,
+    "graph": graph_asks,
+}
 """For each, from a study and a number of cases to how many asks it makes at most."""
 
 KINDS = frozenset({"text", "choice", "float", "graph", "workflow"})
@@ -42,7 +51,7 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 def textual_backprop(
     ctx: Context,
     study: Study,
-    backward: Literal["layers"] | Backward = "layers",
+    backward: Literal["layers", "requirements", "graph"] | Backward = "layers",
     steps: _Positive = 10,
     batch: _Positive = 4,
     accept: Rule = "sign-test",
@@ -50,6 +59,7 @@ def textual_backprop(
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0,
     persistence: Annotated[float, Field(gt=0)] = 1.6,
     history: Annotated[int, Field(ge=0)] = 0,
+    schedule: Schedule = "all",
     explore: _Share = 0.2,
     remeasure: bool = True,
     enough: float = 1.0,
@@ -59,8 +69,9 @@ def textual_backprop(
     Args:
         ctx: the program's place.
         study: with text, workflow, choice, graph or number parameters.
-        backward: how critiques are found: `layers` (the whole, then each layer that is at fault by its own traces);
-            or a function, see `backward.Backward`.
+        backward: how critiques are found: `layers` (the whole, then each layer that is at fault by its own traces),
+            `requirements` (what is required goes back from step to step), `graph` (a critique for every edge); or a
+            function, see `backward.Backward`.
         steps: how many batches.
         batch: training examples in one.
         accept: when a child replaces the best: `sign-test`, `strict`, `not-worse`, `always`.
@@ -70,6 +81,8 @@ def textual_backprop(
         persistence: how weighty a critique must be, in units of being said once.
         history: how many earlier values of a parameter its editor is shown, with what was said of them (TextGrad's
             momentum as intended, arXiv 2406.07496).
+        schedule: what is edited in a step: `all` that was criticized; or structure before texts (`top-down`), texts
+            before structure (`bottom-up`), one after the other (`in-turn`).
         explore: how often a choice parameter tries an option at random; they learn from how trials go. With 0 they
             are edited like all others.
         remeasure: whether best and child are both measured afresh before one is chosen, on the same chance. If not,
@@ -95,7 +108,9 @@ def textual_backprop(
             continue
         said: list[Critique] = yield from pass_(ctx, study, trial.candidate, failing)
         chosen.credit(trial, said)
-        wrong = _by_parameter(study, weights.filter(said), explore)
+        open_now = due(study.parameters, schedule, step, steps)
+        heeded = weights.filter([one for one in said if one.parameter in open_now])
+        wrong = _by_parameter(study, heeded, explore)
         changes, notes = (yield from edits(study, trial.candidate, wrong, past, history)) if wrong else ({}, [])
         child = _child(best, chosen.best(best), changes, notes)
         if child.id in seen:  # measured again and again, one that was refused would pass by luck
@@ -114,7 +129,7 @@ def textual_backprop(
 
 def textual_backprop_most(
     study: Study,
-    backward: Literal["layers"] | Backward = "layers",
+    backward: Literal["layers", "requirements", "graph"] | Backward = "layers",
     steps: int = 10,
     batch: int = 4,
     accept: Rule = "sign-test",
