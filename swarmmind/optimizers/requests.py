@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Agent, Ask, Json, Message, Program, Record, Reply
 from swarmmind.optimizers.candidate import Candidate, Values
-from swarmmind.optimizers.parameters import Parameter, TextParameter
+from swarmmind.optimizers.parameters import Parameter, TextParameter, WorkflowParameter
 from swarmmind.optimizers.study import Case, Study
 
 MAX_SHOWN_CHARACTERS = 4000
@@ -222,15 +222,23 @@ def edited(reply: Reply, parameter: Parameter) -> Edit | None:
 def propose(study: Study, parent: Candidate, changes: Values, note: str, *others: Candidate) -> Program:
     """A child with these changes, or `None` if one of them has problems; to be used with `yield from`.
 
-    What is refused is recorded as `refused`: the parameter, and what is wrong. A change to the value that is there
-    already is no change; without any change there is no child.
+    What is refused is recorded as `refused`: by parameter, what is wrong, and in `gates` the first gate that is closed:
+    of a workflow `node`, `edge` or `structure`, of anything else `node`. A change to the value that is there already is
+    no change; without any change there is no child.
     """
     changed = {name: value for name, value in changes.items() if value != parent.values.get(name)}
     problems = study.problems({**parent.values, **changed}) if changed else {}
     if problems:
-        yield [Record("refused", {"parent": parent.id, "note": note[:200], "problems": problems})]
+        gates = {name: _gate(study, name, changed.get(name)) for name in problems}
+        yield [Record("refused", {"parent": parent.id, "note": note[:200], "problems": problems, "gates": gates})]
         return None
     return parent.child(changed, note, *others) if changed else None
+
+
+def _gate(study: Study, name: str, value: Any) -> str:
+    workflows = [p for p in study.parameters if p.name == name and isinstance(p, WorkflowParameter)]
+    closed = [gate for p in workflows for gate, problems in p.gates(value).items() if problems]
+    return closed[0] if closed else "node"
 
 
 def unread(what: str) -> Record:

@@ -120,8 +120,7 @@ def textual_backprop(
         [after, *again] = yield wanted if pairs else wanted[:1]
         [score] = again or [score]
         if not better(after, score):
-            data = {"parent": best.id, "note": child.note[:200], "gate": "performance"}
-            yield [Record("refused", {**data, "problems": {}})]
+            yield [_refused(best, child)]
             continue
         best, score = child, after
         yield [Keep(best, score)]
@@ -185,3 +184,9 @@ def _child(best: Candidate, settled: Candidate, changes: Mapping[str, object], n
     """The best candidate with the settings that did best, and edited."""
     values = {**settled.values, **changes}
     return best.child(values, "; ".join(filter(None, (settled.note if settled is not best else "", *notes))))
+
+
+def _refused(best: Candidate, child: Candidate) -> Record:
+    """The record of a child that the last gate is closed to."""
+    gates = {name: "performance" for name, value in child.values.items() if value != best.values[name]}
+    return Record("refused", {"parent": best.id, "note": child.note[:200], "problems": {}, "gates": gates})
