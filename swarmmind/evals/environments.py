@@ -26,6 +26,7 @@ POLICIES: dict[str, str] = {
     "checklist": "swarmmind.evals.checklist",
     "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
+    "notes": "swarmmind.evals.notes",
     "reckoner": "swarmmind.evals.reckoner",
     "worksheet": "swarmmind.evals.worksheet",
 }

@@ -1,0 +1,74 @@
+"""Notes in house style: a world in which instructions are what counts."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from swarmmind.effects import Agent
+from swarmmind.evals.notes import HEAD, POLICIES, RULES, edited, known, notes, right, unmet, worked
+
+
+def policy(role: str, instructions: str = "") -> Any:
+    return POLICIES["notes"](Agent(f"{role}-0", role, instructions))
+
+
+def test_a_team_that_knows_all_rules_is_right_nearly_always() -> None:
+    rng, style = random.Random(1), " ".join(rule.words for rule in RULES)
+    rows = notes(200, 3)
+    hits = sum(worked(row["problem"].removeprefix(HEAD), style, rng) == row["target"] for row in rows)
+    assert 180 <= hits <= 200
+    assert sum(worked(row["problem"].removeprefix(HEAD), "", rng) == row["target"] for row in rows) == 0
+
+
+def test_each_rule_concerns_some_notes_and_no_right_note_lacks_one() -> None:
+    rows = notes(300, 5)
+    for rule in RULES:
+        concerned = sum(
+            rule.apply(row["problem"].removeprefix(HEAD)) != row["problem"].removeprefix(HEAD) for row in rows
+        )
+        assert concerned >= 20
+    assert all(unmet(row["target"]) == [] for row in rows)
+    assert len({row["problem"] for row in rows}) == 300
+
+
+def test_rules_are_followed_only_if_they_stand_in_the_instructions() -> None:
+    note = "mtg w/ j ames tmrw at 3pm"
+    said = policy("reader", "Write 'mtg' out as 'meeting'.")({"question": HEAD + note}, random.Random(0))
+    assert said == "ANSWER: meeting w/ j ames tmrw at 3pm"
+    assert right(note) == "Meeting with J. Ames tomorrow at 15:00."
+
+
+@pytest.mark.parametrize("do", ["criticize the whole", "criticize a layer"])
+def test_a_critic_of_right_work_finds_nothing(do: str) -> None:
+    done = "Meeting with J. Ames tomorrow at 15:00."
+    step = {"agent": "reader-0", "role": "reader", "prompt": "", "output": f"ANSWER: {done}"}
+    seen = {"do": do, "cases": [{"output": done, "steps": [step]}], "parameters": {"prompts.reader": ""}, "advice": ""}
+    said = json.loads(policy("critic")(seen, random.Random(0)))
+    assert not said.get("critique")
+    assert not said.get("critiques")
+
+
+def test_a_critic_of_a_layer_blames_whose_business_it_is_for_what_the_whole_lacks() -> None:
+    step = {"agent": "reader-0", "role": "reader", "prompt": "", "output": "ANSWER: mtg w/ j ames tmrw"}
+    advice = policy("critic")(
+        {"do": "criticize the whole", "cases": [{"output": "Mtg w/ J. Ames tmrw."}]}, random.Random(0)
+    )
+    seen = {
+        "do": "criticize a layer",
+        "cases": [{"steps": [step]}],
+        "parameters": {"prompts.reader": "Write 'w/' out as 'with'."},
+        "advice": json.loads(advice)["critique"],
+    }
+    [critique] = json.loads(policy("critic")(seen, random.Random(0)))["critiques"]
+    assert (critique["parameter"], critique["subject"]) == ("prompts.reader", "mtg")
+
+
+def test_an_editor_adds_what_is_asked_for_and_sometimes_loses_a_rule() -> None:
+    wanted, there = RULES[0].words, RULES[1].words
+    drafts = [edited(f"Be brief.\n- {there}", [f"Add: {wanted}"], random.Random(seed)) for seed in range(200)]
+    assert all(RULES[0] in known(draft) for draft in drafts)
+    assert 10 <= sum(RULES[1] not in known(draft) for draft in drafts) <= 60
