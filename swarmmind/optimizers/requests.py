@@ -227,9 +227,10 @@ def propose(study: Study, parent: Candidate, changes: Values, note: str, *others
     no change; without any change there is no child.
     """
     changed = {name: value for name, value in changes.items() if value != parent.values.get(name)}
-    problems = study.problems({**parent.values, **changed}) if changed else {}
+    concerned = study._replace(parameters=tuple(p for p in study.parameters if p.name in changed))
+    problems = concerned.problems(changed)  # what stays was checked when the parent was made
     if problems:
-        gates = {name: _gate(study, name, changed.get(name)) for name in problems}
+        gates = {name: _gate(study, name, changed[name]) for name in problems}
         yield [Record("refused", {"parent": parent.id, "note": note[:200], "problems": problems, "gates": gates})]
         return None
     return parent.child(changed, note, *others) if changed else None
