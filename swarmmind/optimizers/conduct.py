@@ -149,7 +149,8 @@ class _Conductor:
             if isinstance(effect, Ask):
                 self._asks, self._asking = self._asks + 1, self._asking + result.usage
         rest = iter(said)
-        results = [self._result(effect, rest) for effect in wanted]
+        unscored = not any(run.score is not None for run in self._asked_for(wanted))
+        results = [self._result(effect, rest, unscored) for effect in wanted]
         for key, run in runs.items():
             if run.score is None:  # tried again, if it is asked for again
                 del self._known[key]
@@ -231,19 +232,24 @@ class _Conductor:
         self._keeps += 1
         return Record("best", {"id": keep.candidate.id, "mean": keep.evaluation.mean, "split": keep.evaluation.split})
 
-    def _result(self, effect: Any, said: Iterator[Any]) -> Any:
+    def _asked_for(self, wanted: Sequence[Any]) -> Iterator[Scored]:
+        for effect in wanted:
+            for example in effect.ids if isinstance(effect, Evaluate) else ():
+                yield self._known[effect.candidate.id, example, effect.rep]
+
+    def _result(self, effect: Any, said: Iterator[Any], unscored: bool) -> Any:
         if isinstance(effect, Evaluate):
-            return self._evaluation(effect)
+            return self._evaluation(effect, unscored)
         return None if isinstance(effect, Keep) else next(said)
 
-    def _evaluation(self, effect: Evaluate) -> Evaluation:
-        """What is known of a candidate on the examples asked for.
+    def _evaluation(self, effect: Evaluate, unscored: bool) -> Evaluation:
+        """What is known of a candidate on the examples asked for; `unscored` if the whole list has no score.
 
         Raises:
             Failed: nothing is.
         """
         runs = {example: self._known[effect.candidate.id, example, effect.rep] for example in effect.ids}
-        if all(run.score is None for run in runs.values()):
+        if (effect.needed or unscored) and all(run.score is None for run in runs.values()):
             first = next(iter(runs.values())).error
             raise Failed(f"none of {len(runs)} examples could be scored; the first: {first}")
         cases = tuple(Case(example, run) for example, run in runs.items()) if effect.split.quotable else ()
@@ -276,7 +282,8 @@ class _Conductor:
 def _told(evaluation: Evaluation) -> Record:
     """How a candidate did, for the report."""
     known = [score for score in evaluation.scores.values() if score is not None]
-    data = {"candidate": evaluation.candidate.id, "split": evaluation.split, "mean": evaluation.mean, "n": len(known)}
+    mean = evaluation.mean if known else None
+    data = {"candidate": evaluation.candidate.id, "split": evaluation.split, "mean": mean, "n": len(known)}
     spread = {"sd": statistics.stdev(known) if len(known) > 1 else None, "asked": len(evaluation.scores)}
     return Record("evaluation", {**data, **spread, "measures": evaluation.measures})
 

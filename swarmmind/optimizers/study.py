@@ -12,6 +12,7 @@ those for training and validation, gets cases from the first alone, and never se
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -117,12 +118,15 @@ class Evaluate(NamedTuple):
         ids: of examples of the split.
         rep: which measurement it is: equal ones are made once and remembered; another number measures afresh, with
             chance of its own, which all candidates share.
+        needed: whether the study ends if not one score is there; otherwise an evaluation without any (its mean is not a
+            number) is a result too, unless nothing else in its list was scored either.
     """
 
     candidate: Candidate
     split: Split
     ids: tuple[str, ...]
     rep: int = 0
+    needed: bool = True
 
 
 class Evaluation(NamedTuple):
@@ -144,9 +148,9 @@ class Evaluation(NamedTuple):
 
     @property
     def mean(self) -> float:
-        """The mean of the scores there are."""
+        """The mean of the scores there are; not a number if there are none (see `Evaluate.needed`)."""
         known = [score for score in self.scores.values() if score is not None]
-        return sum(known) / len(known)
+        return sum(known) / len(known) if known else math.nan
 
     def failing(self, below: float = 1.0) -> list[Case]:
         """The cases with a score below this."""

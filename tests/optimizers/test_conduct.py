@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import pytest
 
 from swarmmind.effects import Ask, Limits, Message, Program
-from swarmmind.optimizers.conduct import Stops
+from swarmmind.optimizers.conduct import Stops, conduct
 from swarmmind.optimizers.parameters import NumberParameter
 from swarmmind.optimizers.study import Evaluate, Keep, Scored, Split, Study
 from swarmmind.ports import Context, Request
 from swarmmind.runtime.journal import content
+from swarmmind.testing.play import play
 from tests.optimizers.hills import CRITIC, Asking, Function, conducted, study
 
 DIGIT = NumberParameter("digit", 0, 9, integer=True)
@@ -139,6 +141,29 @@ def test_missing_scores_are_neither_zero_nor_remembered(tmp_path: Path) -> None:
 
     end, _ = conducted(look, study((DIGIT,), {"digit": 1}), Function(flaky), tmp_path / "j")
     assert (end.missing, end.examples) == (1, 11)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_an_evaluation_without_any_score_ends_the_study_unless_it_is_not_needed(tmp_path: Path, needed: bool) -> None:
+    went_on: list[bool] = []
+
+    def down(values: Any, example: str, rep: int) -> Scored:
+        return Scored(None, error="timeout") if rep or values["digit"] == 1 else Scored(0.5)
+
+    def look(ctx: Context, given: Study) -> Program:
+        one, other = given.start[0], given.start[0].child({"digit": 2})
+        [lost, seen] = yield [Evaluate(at, given.train, given.train.ids[:2], needed=needed) for at in (one, other)]
+        assert (math.isnan(lost.mean), seen.mean) == (True, 0.5)
+        went_on.append(True)
+        yield [Evaluate(at, given.train, given.train.ids[:2], rep=1, needed=needed) for at in (one, other)]
+
+    def program(ctx: Context) -> Program:
+        return conduct(ctx, study((DIGIT,), {"digit": 1}), look, Function(down))
+
+    played = play(program, tmp_path / "j")
+    assert played.outcome.failure is not None
+    assert "none of 2 examples could be scored; the first: timeout" in played.outcome.failure.message
+    assert went_on == ([] if needed else [True])
 
 
 def test_candidates_share_their_chance(tmp_path: Path) -> None:
