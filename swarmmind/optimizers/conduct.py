@@ -45,11 +45,13 @@ class Conclusion(NamedTuple):
         best: the last candidate kept; the first start if none was.
         evaluation: what spoke for it; `None` if nothing was kept.
         reason: `finished` (by the optimizer), `target`, `patience`, or the limit that was reached: `examples`,
-            `calls`, `tokens`, `usd`, `seconds`.
+            `calls`, `tokens`, `usd`, `seconds`; `failed` if everything that was run at once failed (see `error`).
         tried: how many different candidates were evaluated.
         examples: how many were run.
         missing: how many of these have no score.
         candidates: all that were evaluated, by id, in order.
+        scores: theirs, by example, each the mean of its measurements.
+        error: why it failed; empty if it did not.
     """
 
     best: Candidate
@@ -59,6 +61,8 @@ class Conclusion(NamedTuple):
     examples: int
     missing: int
     candidates: Mapping[str, Candidate]
+    scores: Mapping[str, Mapping[str, float]]
+    error: str = ""
 
 
 def conduct(
@@ -78,7 +82,8 @@ def conduct(
         stops: when it ends.
 
     Raises:
-        Failed: an evaluation has no score at all, because everything it ran failed.
+        Failed: an evaluation has no score at all, because everything it ran failed, and nothing was kept before; or
+            memory failed (an embedder, a store), which a resumed run tries again.
         ValueError: the optimizer asks for what it has no right to, or evaluates what is not a candidate: a bug in it.
     """
     conductor = _Conductor(study, evaluator, stops or Stops())
@@ -93,6 +98,11 @@ def conduct(
             reason, results = yield from conductor.serve(wanted)
         except Stop as stop:
             reason = stop.limit
+        except Failed as failed:
+            generator.close()
+            if failed.kind == "memory" or not conductor.has_kept:
+                raise
+            return conductor.conclusion("failed", str(failed))
         if reason is not None:
             generator.close()
             return conductor.conclusion(reason)
@@ -119,11 +129,23 @@ class _Conductor:
         self._keeps = self._since = self._examples = self._missing = self._asks = 0
         self._evaluating, self._asking = Usage(), Usage()
 
-    def conclusion(self, reason: str) -> Conclusion:
+    @property
+    def has_kept(self) -> bool:
+        """Whether there is a best candidate."""
+        return self._kept is not None
+
+    def conclusion(self, reason: str, error: str = "") -> Conclusion:
         assert self._study is not None
         best, evaluation = self._kept or (self._study.start[0], None)
-        tried = len(self._candidates)
-        return Conclusion(best, evaluation, reason, tried, self._examples, self._missing, self._candidates)
+        counts = (len(self._candidates), self._examples, self._missing)
+        return Conclusion(best, evaluation, reason, *counts, self._candidates, self._scores(), error)
+
+    def _scores(self) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, list[float]]] = {one: {} for one in self._candidates}
+        for (one, example, _), run in self._known.items():
+            if run.score is not None:
+                found[one].setdefault(example, []).append(run.score)
+        return {one: {at: math.fsum(s) / len(s) for at, s in scores.items()} for one, scores in found.items()}
 
     def serve(self, wanted: Sequence[Any]) -> Iterator[Any]:
         """Answer one list; returns why the study ends, if it does, and the results."""
@@ -289,6 +311,8 @@ def _told(evaluation: Evaluation) -> Record:
 
 
 def _scored(outcome: Outcome) -> Scored:
+    if outcome.failure is not None and outcome.failure.kind == "memory":  # not journaled: nothing may follow
+        raise Failed(outcome.failure.message, "memory")
     if outcome.failure is not None:
         return Scored(None, error=outcome.failure.message)
     return outcome.value

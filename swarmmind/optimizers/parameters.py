@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from swarmmind.errors import SpecError
+from swarmmind.spec.secrets import secret_value
 from swarmmind.spec.source import Place, show
 from swarmmind.spec.templates import template
 from swarmmind.topologies.gptswarm.acyclic import Acyclic
@@ -45,6 +46,10 @@ class TextParameter(msgspec.Struct, frozen=True):
             return [f"must be a text that is not empty, got {show(value)}"]
         if len(value) > self.max_characters:
             return [f"must have at most {self.max_characters:,} characters, got {len(value):,}"]
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            return ["holds half a character (a lone surrogate), which no server takes"]
+        if any(map(secret_value, value.split("\n"))):
+            return ["holds what looks like a secret (not shown here)"]
         try:
             found = template(value, Place()).variables
         except SpecError as error:
