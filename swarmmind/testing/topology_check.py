@@ -23,16 +23,12 @@ one in the next process.
 
 from __future__ import annotations
 
-import random as everybodys  # nothing is drawn from it: its state is what is changed and put back
 import tempfile
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import zip_longest
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from swarmmind.effects import Agent, Limits, Outcome, Program, Reply
 from swarmmind.errors import Stop, near
@@ -42,6 +38,7 @@ from swarmmind.runtime.journal import content
 from swarmmind.runtime.meter import Meter
 from swarmmind.testing.marks import MARK, Answer, Killed, Marked, Said, marked, quotations, sayings
 from swarmmind.testing.play import MODEL, play
+from swarmmind.testing.replays import Rows, global_chance, parting, short, spread
 from swarmmind.topologies import Policy, Question, Society, Topology
 from swarmmind.topologies.recall import with_stores
 
@@ -92,9 +89,6 @@ def check_topology(
 
 def _solvers(count: int) -> Society:
     return Society([Agent(f"solver-{at}", "solver") for at in range(count)], Window(0), Question("?"))
-
-
-Rows: TypeAlias = Sequence[tuple[str, ...]]
 
 
 class _Run(NamedTuple):
@@ -163,7 +157,7 @@ class _Check:
         counted = _Counted(self._program(policy), end_at_yield)
         outcome, meter = Outcome(), Meter()
         try:
-            with _global_chance(1 if promise != "chance" else 2):
+            with global_chance(1 if promise != "chance" else 2):
                 played = play(counted, path, model=said, limits=limits)
             outcome, meter = played.outcome, played.meter
         except Killed:
@@ -218,10 +212,10 @@ class _Check:
                             f"{where} holds words of {owner} outside a quotation; use agents.prompts.quoted"
                         )
                     assert author not in names or author == owner, (
-                        f"{where} quotes {author} with words of {owner}: {_short(piece)}"
+                        f"{where} quotes {author} with words of {owner}: {short(piece)}"
                     )
                 assert author not in names or any(piece in one for one in said[author]), (
-                    f"{where} quotes {author} with words it never said: {_short(piece)}"
+                    f"{where} quotes {author} with words it never said: {short(piece)}"
                 )
 
     def value(self) -> None:
@@ -239,7 +233,7 @@ class _Check:
         assert made or not answers, f"{promise}: {where} gave {answers} answers and came to nothing{why}"
         for value in made:
             assert any(value == reply.value for reply in replies.values()), (
-                f"{promise}: {where} came to what nobody said: {_short(str(value))}"
+                f"{promise}: {where} came to what nobody said: {short(str(value))}"
             )
 
     def barrier(self) -> None:
@@ -282,7 +276,7 @@ class _Check:
 
     def budget(self) -> None:
         whole = len(self._base.calls)
-        for calls in _spread(whole):
+        for calls in spread(whole, _MOST_CUTS):
             where = f"with a budget of {calls} of {whole} calls it"
             run = self._play("budget", where, limits=Limits(calls=calls))
             _adds_up("budget", where, run)
@@ -293,10 +287,10 @@ class _Check:
     # --- resume ------------------------------------------------------------------------------------------------------
 
     def resume(self) -> None:
-        for calls in _spread(len(self._base.calls)):
+        for calls in spread(len(self._base.calls), _MOST_CUTS):
             cut = self._play("resume", f"until call {calls + 1}", kill_after=calls)
             self._goes_on("resume", f"killed at call {calls + 1}, it", cut)
-        for number in _spread(self._base.yields):
+        for number in spread(self._base.yields, _MOST_CUTS):
             cut = self._play("resume", f"until yield {number + 1}", end_at_yield=number + 1)
             self._goes_on("resume", f"killed at yield {number + 1}, it", cut)
 
@@ -338,35 +332,11 @@ class _Counted:
             inner.close()
 
 
-@contextmanager
-def _global_chance(seed: int) -> Generator[None]:
-    """Seed what programs must not draw from; it is put back as it was."""
-    plain, arrays = everybodys.getstate(), np.random.get_state()
-    everybodys.setstate(everybodys.Random(seed).getstate())
-    np.random.set_state(np.random.RandomState(seed).get_state())
-    try:
-        yield
-    finally:
-        everybodys.setstate(plain)
-        np.random.set_state(arrays)
-
-
 def _equal(promise: str, where: str, one: _Run, other: _Run, why: str) -> None:
-    for row, there in zip_longest(one.rows, other.rows):
-        assert row == there, f"{promise}: {where}, first at {_difference(row, there)} ({why})"
+    apart = parting(one.rows, other.rows)
+    assert apart is None, f"{promise}: {where}, first at {apart} ({why})"
     came = [run.outcome.value if run.outcome.ok else run.outcome.failure for run in (one, other)]
-    assert came[0] == came[1], f"{promise}: {where}: {_short(str(came[0]))} against {_short(str(came[1]))} ({why})"
-
-
-def _difference(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> str:
-    """Where two rows of sorted journals part, in words."""
-    if one is None or other is None or one[:2] != other[:2]:
-        keys = [row[1] if row else "nothing" for row in (one, other)]
-        return f"{keys[0]} against {keys[1]}"
-    at = next(at for at, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
-    a, b = one[at], other[at]
-    same = next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
-    return f"{one[1]}: {_short(a[max(0, same - 20) :])} against {_short(b[max(0, same - 20) :])}"
+    assert came[0] == came[1], f"{promise}: {where}: {short(str(came[0]))} against {short(str(came[1]))} ({why})"
 
 
 def _adds_up(promise: str, where: str, run: _Run) -> None:
@@ -377,16 +347,5 @@ def _adds_up(promise: str, where: str, run: _Run) -> None:
     )
 
 
-def _spread(count: int) -> Sequence[int]:
-    """Numbers below a count: all of them, or at most so many, evenly, with the first and the last."""
-    if count <= _MOST_CUTS:
-        return range(count)
-    return sorted({round(at * (count - 1) / (_MOST_CUTS - 1)) for at in range(_MOST_CUTS)})
-
-
 def _nth(number: int, call: Said) -> str:
     return f"call {number} ({call.key})"
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
