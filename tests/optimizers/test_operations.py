@@ -253,7 +253,7 @@ def _backprop(tmp_path: Path, operations: list[Any], **more: Any) -> tuple[Any, 
         OPTIMIZER.program, given, function, tmp_path / "j", answers=say, backward="requirements", accept="strict",
         steps=1, **more,
     )  # fmt: skip
-    rows = [json.loads(row[6]) for row in content(tmp_path / "j") if row[0] == "result" and row[2] == "Record"]
+    rows = [json.loads(row[3]) for row in content(tmp_path / "j") if row[:1] + row[2:3] == ("record", "refused")]
     return end, rows
 
 
@@ -266,9 +266,10 @@ def test_textual_backprop_edits_workflows_by_operations(tmp_path: Path) -> None:
 
 
 def test_it_keeps_what_it_has_if_one_is_illegal(tmp_path: Path) -> None:
-    end, _ = _backprop(tmp_path, [{**NEW, "before": "draft"}])
+    end, records = _backprop(tmp_path, [{**NEW, "before": "draft"}])
     assert end.best.values["team"] == TEAM
     assert end.tried == 1
+    assert "nothing of 'plan' reaches the last step" in str(records)
 
 
 def test_schedules_take_turns() -> None:

@@ -66,12 +66,20 @@ def test_a_step_whose_successors_require_nothing_is_not_asked_and_proposes_nothi
 
 def test_one_successor_with_a_requirement_is_enough_even_if_it_came_earlier(tmp_path: Path) -> None:
     case = diamond()
-    steps = list(case.run.steps)
-    steps[3] = steps[3]._replace(heard=(0, 1, 2))  # a is heard by d itself, and by b and c that require nothing
-    own = Case("x", type(case.run)(0.0, steps=tuple(steps)))
-    got = passed(requirements, "abcd", [own], without_requirement("b", "c"), tmp_path)
-    assert got.found[-1].parameter == "a-text"
-    assert got.found[-1].text == "a: (better for d)"
+    ears = {
+        0: (),
+        1: (0,),
+        2: (1,),
+        3: (0, 2),
+    }  # a is heard by d itself, and by c through b, of which c requires nothing
+    steps = tuple(step._replace(heard=ears[at]) for at, step in enumerate(case.run.steps))
+    own = Case("x", type(case.run)(0.0, steps=steps))
+    got = passed(requirements, "abcd", [own], without_requirement("c"), tmp_path)
+    assert [(one.parameter, one.text) for one in got.found] == [
+        ("d-text", "d: better"),
+        ("c-text", "c: (better for d)"),
+        ("a-text", "a: (better for d)"),
+    ]
 
 
 def test_a_step_nobody_heard_gets_nothing(tmp_path: Path) -> None:

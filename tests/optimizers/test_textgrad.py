@@ -61,6 +61,14 @@ def test_an_answer_that_two_heard_gets_a_critique_from_each(tmp_path: Path) -> N
     assert Counter(one.parameter for one in got.found) == Counter(["a-text", "b-text", "c-text", "d-text"])
 
 
+def test_an_answer_waits_for_the_longest_way_to_it(tmp_path: Path) -> None:
+    ears = {"a": (), "b": (0,), "c": (0,), "d": (2,), "e": (1, 3)}  # e <- b <- a, and e <- d <- c <- a
+    steps = tuple(Step(name, name, "told", "said", of) for name, of in ears.items())
+    got = passed(graph, "abcde", [Case("x", Scored(0.0, steps=steps))], critic, tmp_path)
+    [leaf] = [one for one in got.asked if edge(one) == ("a", "a-text")]
+    assert sorted(leaf["critiques"]) == [f"b(e({TOKEN}))", f"c(d(e({TOKEN})))"]
+
+
 def test_the_loss_reaches_the_leaf_through_the_chain_alone(tmp_path: Path) -> None:
     def leaf_prompt(case: Case, folder: str) -> list[str]:
         (tmp_path / folder).mkdir()
