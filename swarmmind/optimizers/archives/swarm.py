@@ -60,6 +60,11 @@ class Particle:
         self.tried: list[Attempt] = []
         self._failed: dict[Flaw, list[str]] = {}
 
+    def back(self) -> None:
+        """Return to where it did best; without such a place it stays."""
+        if self.best is not None:
+            self.seen, self.position, self.stale = self.best, self.best.candidate, 0
+
     def blame(self, flaws: Sequence[Flaw]) -> None:
         """These flaws are there: the adjustments of theirs that stand in the position have failed, and no others."""
         for attempt in self.tried:
@@ -95,15 +100,21 @@ class Swarm:
         self._restart = restart
 
     def observe(self, evaluations: Sequence[Evaluation]) -> None:
-        """Note how the particles do where they are; ties move the bests."""
+        """Note how the particles do where they are; ties move the bests.
+
+        Where nothing could be scored, nothing is known: a particle goes back to where it did best, if it ever did.
+        """
         for particle, seen in zip(self.particles, evaluations, strict=True):
             particle.seen = seen
+            if all(score is None for score in seen.scores.values()):
+                particle.back()
+                continue
             if particle.best is None or not_worse(seen, particle.best):
                 particle.best, particle.stale = seen, 0
             else:
                 particle.stale += 1
             if self._restart is not None and particle.stale >= self._restart:
-                particle.seen, particle.position, particle.stale = particle.best, particle.best.candidate, 0
+                particle.back()
             if self.best is None or not_worse(seen, self.best):
                 self.best = seen
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Ask, Program, Reply
+from swarmmind.effects import Ask, Json, Program, Reply
 from swarmmind.optimizers.candidate import Candidate, candidate
 from swarmmind.optimizers.language_pso import shapes
 from swarmmind.optimizers.parameters import Parameter
@@ -92,7 +92,8 @@ def _architect(study: Study, parameters: Sequence[Parameter], seat: _Seat, varie
     data: dict[str, Any] = {"do": "design", "particle": seat.at, "about": study.about, "refused": seat.refused}
     if varied:
         data["values"] = dict(start.values)
-    ask = request(study.editor, parts, shapes.values("system", parameters), data)
+    output = Json("system", shapes.closed(values=shapes.whole(parameters)))
+    ask = request(study.editor, parts, output, data)
     return replace(ask, sampling=replace(study.editor.sampling, temperature=temperature))
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Ask, Program, Reply
+from swarmmind.effects import Ask, Json, Program, Record, Reply
+from swarmmind.optimizers import operations
 from swarmmind.optimizers.archives.swarm import Attempt, Particle, holds
+from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.language_pso import shapes
 from swarmmind.optimizers.language_pso.feedback import cold
 from swarmmind.optimizers.language_pso.velocity import Adjustment
-from swarmmind.optimizers.parameters import Parameter
+from swarmmind.optimizers.operations import HOW, SCHEMA
+from swarmmind.optimizers.parameters import Parameter, Problems, WorkflowParameter
 from swarmmind.optimizers.requests import propose, request, unread
 from swarmmind.optimizers.study import Study
 
@@ -19,16 +22,19 @@ from swarmmind.optimizers.study import Study
 def apply(
     study: Study, parameters: Sequence[Parameter], at: int, particle: Particle, plan: Sequence[Adjustment]
 ) -> Ask:
-    """Ask for a particle's next position; read with `applied`. Only parameters that have a flaw may change."""
+    """Ask for a particle's next position; read with `applied`.
+
+    Only parameters that have a flaw may change: a team by operations, so that the rest of it stays as it is, a text by
+    its whole new value.
+    """
     changed = _flawed(parameters, plan)
     listed = [quoted(f"adjustment {k}", one.text, one.flaw.parameter) for k, one in enumerate(plan)]
     parts = [
         study.about and f"What the system is for: {study.about}",
-        "Make the adjustments below to this system, and give the whole of it. Roles and steps may be added, deleted "
-        "and put in another order; of a role that stays, only the policy may change. What no adjustment speaks of "
-        "stays as it is, word by word. Then say which adjustments you made, by their numbers, each with an excerpt: "
-        "some words, verbatim, that stand in the system now and did not before, or, of what was deleted, some words "
-        "that are gone.",
+        "Make the adjustments below to this system. What no adjustment speaks of stays as it is, word by word. Then "
+        "say which adjustments you made, by their numbers, each with an excerpt: some words, verbatim, that stand in "
+        "the system now and did not before, or, of what was deleted, some words that are gone.",
+        *(_how(parameter) for parameter in changed),
         shapes.told(changed),
         shapes.shown(changed, particle.position.values),
         "Your last change was refused. Mind this:\n" + quoted("problem", particle.refused) if particle.refused else "",
@@ -41,8 +47,19 @@ def apply(
         "adjustments": [{"flaw": one.flaw._asdict(), "adjustment": one.text} for one in plan],
         "refused": particle.refused,
     }
+    edits = {p.name: SCHEMA["properties"]["operations"] if p.kind == "workflow" else shapes.TEXT for p in changed}
     done = shapes.several(shapes.closed(adjustment={"type": "integer"}, excerpt=shapes.TEXT))
-    return cold(request(study.editor, parts, shapes.values("position", changed, done=done), data))
+    output = Json("position", shapes.closed(values=shapes.closed(**edits), done=done))
+    return cold(request(study.editor, parts, output, data))
+
+
+def _how(parameter: Parameter) -> str:
+    if parameter.kind != "workflow":
+        return f"Of {parameter.name} give the whole new text."
+    return (
+        f"Of {parameter.name} give a list of operations, which are done in your order, all or none. Do not change the "
+        f"responsibility of a role that stays. The operations:\n{HOW}"
+    )
 
 
 def _flawed(parameters: Sequence[Parameter], plan: Sequence[Adjustment]) -> list[Parameter]:
@@ -56,23 +73,41 @@ def applied(
 
     What is said to be done is believed if its excerpt is literally there now and was not before, or the reverse.
     """
-    particle.refused = ""
-    if not reply.ok:
-        particle.refused = reply.failure.message if reply.failure else ""
+    before = particle.position
+    if reply.failure is not None:
+        particle.refused = reply.failure.message
         yield [unread("a position")]
         return
-    before = particle.position
-    changes = shapes.tidied(_flawed(parameters, plan), reply.value["values"])
-    child = yield from propose(study, before, changes, "; ".join(one.text for one in plan))
+    changes, problems = _changes(_flawed(parameters, plan), before, reply.value["values"])
+    note = "; ".join(one.text for one in plan)
+    if problems:
+        yield [Record("refused", {"parent": before.id, "note": note[:200], "problems": problems})]
+    child = None if problems else (yield from propose(study, before, changes, note))
     if child is None:
-        problems = study.problems({**before.values, **changes})
+        problems = problems or study.problems({**before.values, **changes})
         particle.refused = "; ".join(f"{name}: {problem}" for name, those in problems.items() for problem in those)
         return
-    particle.position = child
+    particle.position, particle.refused = child, ""
     for one in reply.value["done"]:
         if 0 <= one["adjustment"] < len(plan):
             flaw, text = plan[one["adjustment"]]
-            name, excerpt = flaw.parameter, one["excerpt"]
-            there = holds(child.values[name], excerpt)
-            if there != holds(before.values[name], excerpt):
-                particle.tried.append(Attempt(flaw.key, text, excerpt, there))
+            old, new = (position.values[flaw.parameter] for position in (before, particle.position))
+            there = holds(new, one["excerpt"])
+            if there != holds(old, one["excerpt"]):
+                particle.tried.append(Attempt(flaw.key, text, one["excerpt"], there))
+
+
+def _changes(
+    changed: Sequence[Parameter], before: Candidate, said: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Problems]]:
+    """New values by parameter, and what is wrong with operations."""
+    values: dict[str, Any] = {}
+    problems: dict[str, Problems] = {}
+    for parameter in changed:
+        name = parameter.name
+        values[name] = said[name]
+        if isinstance(parameter, WorkflowParameter):
+            values[name], wrong = operations.apply(before.values[name], said[name], parameter)
+            if wrong:
+                problems[name] = wrong
+    return values, problems

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, TypeAlias
 
@@ -66,7 +67,7 @@ def language_pso(
     feedback = Feedback(study, parameters)
     judged = kept = None
     for iteration in range(iterations):
-        swarm.observe((yield [Evaluate(particle.position, study.train, ids) for particle in swarm.particles]))
+        swarm.observe((yield [Evaluate(one.position, study.train, ids, needed=False) for one in swarm.particles]))
         if swarm.best is not None and (judged is None or strict(swarm.best, judged)):
             judged = swarm.best
             kept = yield from _keep(study, judged, kept)
@@ -120,10 +121,11 @@ def _move(
 
 def _picture(iteration: int, swarm: Swarm) -> dict[str, object]:
     """For whoever watches."""
+    found = [particle.seen for particle in swarm.particles if particle.seen]
     return {
         "iteration": iteration,
-        "positions": [particle.position.id for particle in swarm.particles],
-        "means": [particle.seen.mean if particle.seen else None for particle in swarm.particles],
+        "positions": [seen.candidate.id for seen in found],
+        "means": [None if math.isnan(seen.mean) else seen.mean for seen in found],
         "best": swarm.best.mean if swarm.best else None,
     }
 

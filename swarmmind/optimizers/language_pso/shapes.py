@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Json
 from swarmmind.optimizers.candidate import Values
 from swarmmind.optimizers.parameters import Parameter, TextParameter, WorkflowParameter
 from swarmmind.topologies.workflow.steps import PROBLEM, Aggregate
@@ -49,10 +48,9 @@ _WORKFLOW = closed(
 )
 
 
-def values(name: str, parameters: Sequence[Parameter], **more: Any) -> Json:
-    """A reply that holds a whole value for each of these parameters, under `values`."""
-    inner = {p.name: _WORKFLOW if p.kind == "workflow" else TEXT for p in parameters}
-    return Json(name, closed(values=closed(**inner), **more))
+def whole(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """The schema of whole values of these parameters, by their names."""
+    return closed(**{p.name: _WORKFLOW if p.kind == "workflow" else TEXT for p in parameters})
 
 
 def told(parameters: Sequence[Parameter]) -> str:
