@@ -71,7 +71,7 @@ def test_one_successor_with_a_requirement_is_enough_even_if_it_came_earlier(tmp_
         1: (0,),
         2: (1,),
         3: (0, 2),
-    }  # a is heard by d itself, and by c through b, of which c requires nothing
+    }  # a by d itself, and by b, of which c requires nothing
     steps = tuple(step._replace(heard=ears[at]) for at, step in enumerate(case.run.steps))
     own = Case("x", type(case.run)(0.0, steps=steps))
     got = passed(requirements, "abcd", [own], without_requirement("c"), tmp_path)
