@@ -1,28 +1,19 @@
-"""Makes `report.html`: one file, no network, nothing in it that was said by an agent is ever markup or script.
+"""Makes `report.html` of a run's folder (see `shell` for what keeps it harmless).
 
-The skeleton is a Jinja template with autoescape; details follow as inert compressed chunks, an index of them as JSON,
-and then the page's own script and style, which alone the page's Content-Security-Policy allows (by their hashes).
 The page is written as it is made and takes its place by a rename.
 """
 
 from __future__ import annotations
 
-import json
-import secrets
 import sqlite3
-from base64 import b64encode
 from collections.abc import Iterator
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import msgspec
-from markupsafe import Markup
 
 from swarmmind.errors import RunError
-from swarmmind.report import contexts, text
+from swarmmind.report import contexts, shell, text
 from swarmmind.report.events import Boards
 from swarmmind.report.pack import TEXT_CHARACTERS, Marks, Packer, Transcripts
 from swarmmind.report.read import Source
@@ -30,11 +21,9 @@ from swarmmind.report.records import Frames, Tables
 from swarmmind.report.series import Series
 from swarmmind.report.tally import Tally, plus
 from swarmmind.report.traffic import Heard, Traffic
-from swarmmind.version import __version__
 
 LIMIT_BYTES = 64_000_000
 _FRAME_CHARACTERS_PER_BYTE = 2  # maps deflate to a tenth or so: they take a fifth of the page at most
-_PAGE = files("swarmmind.report") / "page"
 _SCRIPTS = ("core.js", "lines.js", "charts.js", "world.js", "events.js", "graph.js", "agents.js")
 
 
@@ -53,19 +42,12 @@ def render(folder: Path, limit_bytes: int = LIMIT_BYTES) -> Path:
         OSError: the page cannot be written; an older one is still there then.
     """
     source = Source(folder)
-    path = folder / "report.html"
-    part = folder / f".report-{secrets.token_hex(4)}.html"
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for piece in _pieces(source, limit_bytes):
-                file.write(piece)
-        part.replace(path)
+        return shell.write(folder / "report.html", _pieces(source, limit_bytes))
     except sqlite3.DatabaseError as error:
         raise RunError(f"{folder / 'journal.sqlite'}: damaged ({error})") from error
     finally:
         source.close()
-        part.unlink(missing_ok=True)
-    return path
 
 
 def context(folder: Path) -> str:
@@ -99,22 +81,20 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         yield from frames.chunks()
         yield from transcripts.chunks()
 
-    def index() -> Markup:
+    def index() -> dict[str, Any]:
         drawn = {"series": list(series.charts.items()), "events": boards.data(), "graph": traffic.data()}
-        return json_in_script(_index(tally, frames, transcripts, limit_bytes) | drawn)
+        return _index(tally, frames, transcripts, limit_bytes) | drawn
 
-    usage = _Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage()))
-    script, style = _own(*_SCRIPTS), _own("report.css")
-    template = _environment().from_string((_PAGE / "report.html.j2").read_text("utf-8"))
-    return template.generate(
-        result=_Lenient(source.result),
+    usage = shell.Lenient(source.result.get("usage") or msgspec.structs.asdict(tally.usage()))
+    return shell.document(
+        "report.html.j2",
+        _SCRIPTS,
+        ["report.css"],
+        result=shell.Lenient(source.result),
         usage=usage,
         tokens=plus(usage["prompt_tokens"], usage["completion_tokens"]),
-        charged=_Lenient(source.result.get("charged") or {}),
+        charged=shell.Lenient(source.result.get("charged") or {}),
         models=", ".join(map(text.plain, source.result.get("models") or [])) or source.result.get("model"),
-        version=__version__,
-        number=text.number,
-        usd=text.usd,
         folder=source.folder.name,
         task=source.task,
         tally=tally,
@@ -126,9 +106,6 @@ def _pieces(source: Source, limit_bytes: int) -> Iterator[str]:
         charted=list(series.charts),
         chunks=chunks(),
         index=index,
-        script=script,
-        style=style,
-        policy=_policy(script, style),
     )
 
 
@@ -153,48 +130,3 @@ def _index(tally: Tally, frames: Frames, transcripts: Transcripts, limit_bytes: 
 def _sample(steps: list[str], columns: int) -> list[str]:
     """The first step of every bin of the activity map."""
     return [steps[-(-column * len(steps) // columns)] for column in range(columns)]
-
-
-def json_in_script(value: Any) -> Markup:
-    """JSON that can stand in a script element: ASCII, and no `<`, `>` or `&` of a string is left as it is."""
-    letters = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        letters = letters.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(letters)  # noqa: S704 - the point of this function
-
-
-def _policy(script: str, style: str) -> str:
-    hashes = {name: b64encode(sha256(code.encode()).digest()).decode() for name, code in (("j", script), ("c", style))}
-    return (
-        f"default-src 'none'; script-src 'sha256-{hashes['j']}'; style-src 'sha256-{hashes['c']}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _own(*names: str) -> Markup:
-    return Markup("\n".join((_PAGE / name).read_text("utf-8") for name in names))  # noqa: S704 - files of this package
-
-
-class _Lenient(dict[str, Any]):
-    """A result as the template sees it: what is not there is `None`, which reads `unknown`; nothing else is lenient."""
-
-    def __missing__(self, key: str) -> None:
-        return None
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Any] = {"number": text.number, "usd": text.usd, "duration": text.duration, "share": text.share}
-    environment.filters.update(filters | {"plain": text.plain, "answer": text.answer, "coverage": text.coverage_line})
-    return environment
-
-
-def _shown(value: Any) -> Any:
-    """What a template prints: our own markup as it is, everything else with hostile characters made visible."""
-    return value if isinstance(value, Markup) else text.visible(value) if isinstance(value, str) else value
