@@ -12,6 +12,7 @@ from . import (
     debate,
     edges_realize,
     fortytwo,
+    gates,
     governance,
     hostile,
     kill,
@@ -26,6 +27,7 @@ from . import (
     scale,
     swarmbench,
     swarmsys,
+    textual_backprop,
     votes,
 )
 from .experiment import Experiment
@@ -36,6 +38,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "debate": debate.run,
     "edges-realize": edges_realize.run,
     "fortytwo": fortytwo.run,
+    "gates": gates.run,
     "governance": governance.run,
     "hostile": hostile.run,
     "kill": kill.run,
@@ -50,6 +53,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "scale": scale.run,
     "swarmbench": swarmbench.run,
     "swarmsys": swarmsys.run,
+    "textual-backprop": textual_backprop.run,
     "votes": votes.run,
 }
 
