@@ -47,14 +47,20 @@ def apply(
     problems = parameter.check(value)
     if problems:
         return None, problems
+    new, problems = done(value, operations)
+    problems = problems or parameter.check(new)
+    return (None, problems) if problems else (new, [])
+
+
+def done(value: Any, operations: Sequence[Any]) -> tuple[Any | None, Problems]:
+    """The same of a value that has passed its gates; what comes of it has yet to."""
     new = copy.deepcopy(value)
     for at, operation in enumerate(operations, 1):
         try:
             _apply(new, operation)
         except ValueError as error:
             return None, [f"operation {at}: {error}"]
-    problems = parameter.check(new)
-    return (None, problems) if problems else (new, [])
+    return new, []
 
 
 def _apply(team: _Team, operation: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.optimizers.candidate import Candidate
-from swarmmind.optimizers.operations import apply
+from swarmmind.optimizers.operations import done
 from swarmmind.optimizers.parameters import (
     ChoiceParameter,
     GraphParameter,
@@ -77,10 +77,10 @@ def _proposed(parameter: Parameter, candidate: Candidate, reply: Reply) -> Progr
     if proposal is None:
         yield [unread(f"the edit of {parameter.name}")]
     elif isinstance(parameter, WorkflowParameter):
-        value, problems = apply(candidate.values[parameter.name], proposal.value, parameter)
+        value, problems = done(candidate.values[parameter.name], proposal.value)
         if problems:
-            data = {"parent": candidate.id, "note": proposal.note[:200], "problems": {parameter.name: problems}}
-            yield [Record("refused", data)]
+            data = {"problems": {parameter.name: problems}, "gates": {parameter.name: "node"}}
+            yield [Record("refused", {"parent": candidate.id, "note": proposal.note[:200], **data})]
             return None
         return Edit(value, proposal.note)
     return proposal
