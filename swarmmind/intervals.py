@@ -9,10 +9,11 @@ import math
 import statistics
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+
+import msgspec
 
 
-class Interval(NamedTuple):
+class Interval(msgspec.Struct, frozen=True):
     """A mean with its confidence interval.
 
     Attributes:

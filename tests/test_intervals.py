@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from swarmmind.intervals import expected_maximum, inflation, interval, paired, t_quantile
+from swarmmind.intervals import Interval, expected_maximum, inflation, interval, paired, t_quantile
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 19, 20, 39, 100, 501, 5000])
@@ -40,7 +40,7 @@ def test_an_interval_is_scipys(values: list[float], level: float) -> None:
 
 
 def test_one_value_has_a_mean_and_no_interval_and_none_has_nothing() -> None:
-    assert interval([0.5]) == (0.5, None, None, 1)
+    assert interval([0.5]) == Interval(0.5, None, None, 1)
     assert interval([]) is None
 
 

@@ -149,16 +149,13 @@ class _Conductor:
     def serve(self, wanted: Sequence[Any]) -> Iterator[Any]:
         """Answer one list; returns why the study ends, if it does, and the results."""
         kept = [self._keep(effect) for effect in wanted if isinstance(effect, Keep)]
-        over = self._over()
+        plain = [effect for effect in wanted if not isinstance(effect, (Evaluate, Keep))]
+        fresh = self._fresh(wanted)
+        over = self._over() or self._lacking(fresh, sum(isinstance(effect, Ask) for effect in plain))
         if over is not None:
             yield [*kept, Record("study", self._state())]
             return over, None
         new = [record for effect in wanted if isinstance(effect, Evaluate) for record in self._admitted(effect)]
-        fresh = self._fresh(wanted)
-        plain = [effect for effect in wanted if not isinstance(effect, (Evaluate, Keep))]
-        lacking = self._lacking(fresh, sum(isinstance(effect, Ask) for effect in plain))
-        if lacking is not None:
-            return lacking, None
         begun = {key: self._evaluator(*arguments) for key, arguments in fresh.items()}
         runs = {key: run for key, run in begun.items() if isinstance(run, Scored)}
         nested = {key: self._nested(key, run) for key, run in begun.items() if not isinstance(run, Scored)}

@@ -1,9 +1,9 @@
-"""SwarmMind as a library: run a task, go on with a run."""
+"""SwarmMind as a library: run a task, improve it, go on with a run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,14 @@ from swarmmind.runs.execute import Watch, execute
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.result import Result
+from swarmmind.runs.studies.execute import prepared, run_study
+from swarmmind.runs.studies.plan import StudyPlan, make_study
+from swarmmind.runs.studies.price import StudyPrice
 from swarmmind.spec import LoadedTask, load_task, load_task_data
 
 RUNS = "runs"
+STUDY = "study"
+"""What the origin of a folder calls one that is no plain run."""
 
 
 async def run(
@@ -46,10 +51,7 @@ async def run(
         Diverged, JournalError: see `execute`.
     """
     env = os.environ if env is None else env
-    if isinstance(task, Mapping):
-        loaded = load_task_data(task, Path.cwd(), overrides=overrides, allow_code=allow_code)
-    else:
-        loaded = load_task(task, overrides=overrides, env=env, allow_code=allow_code)
+    loaded = _loaded(task, overrides, env, allow_code)
     plan = make_plan(loaded, inputs, allow_code=allow_code)
     models = Models(plan, env)  # a missing key or an unknown policy leaves no folder behind
     folder = _begin(plan, loaded, Path(runs), inputs or {})
@@ -60,8 +62,59 @@ async def run(
         raise
 
 
-def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any]) -> Path:
-    origin = {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs)}
+async def optimize(
+    task: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    overrides: Sequence[str] = (),
+    runs: str | os.PathLike[str] = RUNS,
+    allow_code: bool = False,
+    env: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+    priced: Callable[[StudyPlan, StudyPrice], None] | None = None,
+) -> Result:
+    """Let a task's study (`optimize`) improve it; `result.study` says what came of it, `result.study.parts` where.
+
+    Args:
+        task: a task file, or the same as plain data.
+        overrides: `optimize.patience=5`, as the command line's `--set`.
+        runs: where the study's folder is made.
+        allow_code: whether the task may name Python code of its own.
+        env: environment variables for keys, endpoints and `${NAME}`; `None` is the process's.
+        watch: called once at the beginning with the study's live counters.
+        priced: called once before anything is started or paid for, with what it will take.
+
+    Raises:
+        UserError: the task or its study is wrong; one line with its place.
+        Diverged, JournalError: see `execute`.
+    """
+    env = os.environ if env is None else env
+    loaded = _loaded(task, overrides, env, allow_code)
+    study = make_study(loaded, allow_code=allow_code)
+    plan, price = await prepared(study)
+    if priced is not None:
+        priced(study, price)
+    models = Models(plan, env)
+    folder = _begin(plan, loaded, Path(runs), {}, STUDY)
+    try:
+        return await run_study(study, plan, folder, models, watch)
+    except UserError:
+        folders.discard_unused(folder)
+        raise
+
+
+def _loaded(
+    task: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str],
+    env: Mapping[str, str],
+    allow_code: bool,
+) -> LoadedTask:
+    if isinstance(task, Mapping):
+        return load_task_data(task, Path.cwd(), overrides=overrides, allow_code=allow_code)
+    return load_task(task, overrides=overrides, env=env, allow_code=allow_code)
+
+
+def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any], kind: str = "run") -> Path:
+    origin = {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs), "kind": kind}
     return folders.create(runs, plan.name, loaded.text, origin)
 
 
@@ -92,17 +145,24 @@ async def resume(
         Diverged, JournalError: see `execute`.
     """
     folder = folders.find(os.fspath(run), Path(runs))
-    plan = _again(folder, overrides, allow_code)
-    return await execute(plan, folder, Models(plan, os.environ if env is None else env), watch)
+    loaded, origin = _again(folder, overrides, allow_code)
+    env = os.environ if env is None else env
+    if origin.get("kind") == STUDY:
+        study = make_study(loaded, allow_code=allow_code)
+        plan = (await prepared(study))[0]._replace(name=origin["name"])
+        return await run_study(study, plan, folder, Models(plan, env), watch)
+    plan = make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
+    return await execute(plan, folder, Models(plan, env), watch)
 
 
-def _again(folder: Path, overrides: Sequence[str], allow_code: bool) -> Plan:
+def _again(folder: Path, overrides: Sequence[str], allow_code: bool) -> tuple[LoadedTask, dict[str, Any]]:
+    """The task that a run stored, and where it came from."""
     origin = folders.read_json(folder / folders.ORIGIN)
     where = Path(origin["folder"])
     if not where.is_dir():
         raise RunError(f"{folder}: the task's folder {where} is not there any more; its cards and data are needed")
     loaded = load_task(folder / folders.TASK, overrides=overrides, env={}, allow_code=allow_code, folder=where)
-    return make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
+    return loaded, origin
 
 
 def run_sync(task: str | os.PathLike[str] | Mapping[str, Any], **options: Any) -> Result:

@@ -53,8 +53,18 @@ Watch = Callable[[Progress], None]
 """Called once, when a run begins."""
 
 
-class _Session(NamedTuple):
-    """One process's turn at a run."""
+class Session(NamedTuple):
+    """One process's turn at a run.
+
+    Attributes:
+        plan: what is run.
+        folder: where.
+        journal: what was said and done.
+        meter: the counters.
+        driver: what runs it.
+        began: when, on this process's clock.
+        seconds_before: that earlier sessions took.
+    """
 
     plan: Plan
     folder: Path
@@ -65,8 +75,18 @@ class _Session(NamedTuple):
     seconds_before: float
 
 
+Tell = Callable[[Session, Outcome | None, Status, str | None], Result]
+"""What makes the result of a session: see `result_of`."""
+
+
 async def execute(
-    plan: Plan, folder: Path, models: Models, watch: Watch | None = None, *, with_report: bool = True
+    plan: Plan,
+    folder: Path,
+    models: Models,
+    watch: Watch | None = None,
+    *,
+    with_report: bool = True,
+    tell: Tell | None = None,
 ) -> Result:
     """Run a plan in a folder, or go on with the run that the folder holds.
 
@@ -78,6 +98,7 @@ async def execute(
         models: what answers its agents; closed at its end.
         watch: called once when the run begins.
         with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
+        tell: what makes the result; `result_of` if left out.
 
     Raises:
         RunError: the folder's run is going on elsewhere, damaged, or of another seed.
@@ -93,12 +114,12 @@ async def execute(
         stores = _stores(plan, models, folder)
         stack.callback(stores.close)
         driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models, stores))
-        session = _Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
+        session = Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session, models)
         journal.start()
         if watch is not None:
             watch(Progress(folder, plan, meter, driver.elapsed))
-        result = await _run(session, models)
+        result = await _run(session, models, tell or result_of)
     if with_report:
         await anyio.to_thread.run_sync(report.render, folder)
     return result
@@ -120,7 +141,7 @@ def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:
     }
 
 
-async def _run(session: _Session, models: Models) -> Result:
+async def _run(session: Session, models: Models, tell: Tell) -> Result:
     outcome: Outcome | None = None
     status: Status = "interrupted"
     error: str | None = None
@@ -134,14 +155,14 @@ async def _run(session: _Session, models: Models) -> Result:
     finally:
         with anyio.CancelScope(shield=True):
             await models.close()
-        result = _result(session, outcome, status, error)
+        result = tell(session, outcome, status, error)
         session.journal.note("status", status)
         session.journal.note("seconds", result.seconds)
         folders.write_json(session.folder / folders.RESULT, result.to_dict())
     return result
 
 
-def _check_same(session: _Session, models: Models) -> None:
+def _check_same(session: Session, models: Models) -> None:
     """A folder's journal belongs to one seed, embedder and program; say so before anything diverges."""
     journal, plan = session.journal, session.plan
     seed = journal.meta("seed")
@@ -156,7 +177,15 @@ def _check_same(session: _Session, models: Models) -> None:
     journal.note("task", blake2b(plan.loaded.text.encode(), digest_size=16).hexdigest())
 
 
-def _result(session: _Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
+def result_of(session: Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
+    """The result of a session that is over.
+
+    Args:
+        session: the session.
+        outcome: of its program; `None` if there is none.
+        status: how it ended.
+        error: why it failed.
+    """
     plan, meter, driver = session.plan, session.meter, session.driver
     environment = plan.society.environment
     value = outcome.value if outcome else None

@@ -96,7 +96,7 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     streams = Streams(task.seed)
     team = make_team(loaded, loaded.swarm, streams, allow_code=allow_code)
     scoring = _scoring(loaded, allow_code)
-    environment = _environment(loaded, len(team.agents), allow_code)
+    environment = make_environment(loaded, len(team.agents), allow_code)
     known = TOPOLOGIES.get(loaded.topology.use)
     if environment is not None and known is not None and not known.world:
         message = f"{loaded.topology.name!r} works on a question, and the problem is an environment; use 'world'"
@@ -141,7 +141,7 @@ def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:
     score = loaded.task.score
     if score is None:
         return None
-    complain = _complain(loaded, ("score",))
+    complain = complaining(loaded, ("score",))
     if ":" in score.use:
         function = load_code(score.use, loaded.folder, allow_code)
         return function if isinstance(function, Scoring) else Scoring(function)
@@ -153,7 +153,12 @@ def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:
     return scoring
 
 
-def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environment | None:
+def make_environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environment | None:
+    """The world of a task's problem, for so many agents; `None` if the problem is none.
+
+    Raises:
+        SpecError: it is unknown, or a parameter is wrong; with its place in the task.
+    """
     problem = loaded.task.problem
     if not isinstance(problem, EnvironmentProblem):
         return None
@@ -169,14 +174,16 @@ def _environment(loaded: LoadedTask, agents: int, allow_code: bool) -> Environme
     if "agents" not in given and "agents" in known:
         given["agents"] = agents
     ours = {name: given.pop(name) for name in ("rounds", "noop") if name in given and name not in known}
-    complain = _complain(loaded, ("problem",))
+    complain = complaining(loaded, ("problem",))
     made = build(factory, given, complain)
     return (
         build(partial(environments.parallel_world, made), ours, complain) if hasattr(made, "possible_agents") else made
     )
 
 
-def _complain(loaded: LoadedTask, path: tuple[str, ...]) -> Complain:
+def complaining(loaded: LoadedTask, path: tuple[str, ...]) -> Complain:
+    """Errors about parameters that stand at a path of the task."""
+
     def complain(name: str, message: str) -> SpecError:
         at = (*path, name) if name else path
         known = at in loaded.source.values or not name

@@ -62,10 +62,10 @@ def _item(line: str, problem: DatasetProblem, number: int, scored: bool) -> Item
 
 def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:
     """The program of a single problem or world."""
-    return lambda ctx: _begun(topology, society, ctx)
+    return lambda ctx: begun(topology, society, ctx)
 
 
-def _begun(topology: Callable[[Context, Society], Program], society: Society, ctx: Context) -> Program:
+def begun(topology: Callable[[Context, Society], Program], society: Society, ctx: Context) -> Program:
     """A program that begins with what the task's memory holds and leaves that as it is: it may be run again."""
     society = society._replace(memory=society.memory.fork())
     return with_stores(society.memory, topology(ctx, society))
@@ -85,7 +85,7 @@ def whole(
     """The program of a data set for a topology that takes it whole (see `school`) and returns an output per problem."""
 
     def program(ctx: Context) -> Program:
-        outputs = yield from _begun(topology, society, ctx)
+        outputs = yield from begun(topology, society, ctx)
         rows = zip(items, outputs, strict=True)
         yield [Record("item", _row(at, item, Outcome(output), score)) for at, (item, output) in enumerate(rows)]
         return outputs
@@ -105,9 +105,9 @@ def many(
     """
 
     def program(ctx: Context) -> Program:
-        begun = society._replace(memory=society.memory.fork())
-        yield from opened(begun.memory)
-        nested = [Nested(_for_item(topology, begun, item), f"item-{at}") for at, item in enumerate(items)]
+        common = society._replace(memory=society.memory.fork())
+        yield from opened(common.memory)
+        nested = [Nested(_for_item(topology, common, item), f"item-{at}") for at, item in enumerate(items)]
         try:
             outcomes = yield nested
         except Stop as stop:

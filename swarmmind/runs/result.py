@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from swarmmind.effects import Usage
+from swarmmind.intervals import Interval
 from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.meter import Grievance, Meter, Tally
 
@@ -44,6 +45,87 @@ class Coverage(msgspec.Struct, frozen=True):
         return Coverage(total.planned, total.finished, total.failed, total.cancelled, meter.roles)
 
 
+class Spending(msgspec.Struct, frozen=True):
+    """What a share of a run cost; `None` is unknown."""
+
+    calls: int
+    tokens: int | None
+    usd: float | None
+
+
+class Winner(msgspec.Struct, frozen=True):
+    """A candidate of a study.
+
+    Attributes:
+        id: of its values.
+        values: by parameter.
+        note: what was changed last, and why.
+        parents: ids of those it was made from.
+    """
+
+    id: str
+    values: dict[str, Any]
+    note: str = ""
+    parents: list[str] = []
+
+
+class Means(msgspec.Struct, frozen=True):
+    """How start and winner did on one set of examples.
+
+    Attributes:
+        start: the task as it is; `None` if it was not measured there.
+        best: the winner.
+        gain: the winner's score less the start's, example by example.
+    """
+
+    start: Interval | None
+    best: Interval | None
+    gain: Interval | None
+
+
+class StudyResult(msgspec.Struct, frozen=True):
+    """What a study came to; intervals are of 95 %.
+
+    Attributes:
+        optimizer: who proposed.
+        parameters: what could change.
+        reason: why it ended: `finished`, `target`, `patience`, `examples`, `calls`, `tokens`, `usd`, `seconds`,
+            `failed`; or `interrupted`, `crashed`.
+        start: the task as it is.
+        best: the last candidate that was kept; the start if none was.
+        changed: the parameters whose value is not the start's.
+        train: on the examples to learn from.
+        validate: on those to choose by.
+        held_out: on those that were scored once, at the end; `None` if there are none, or they were not reached.
+        tried: how many candidates were evaluated.
+        kept: how often a new best one was kept.
+        examples: how many were run.
+        missing: how many of these have no score.
+        inflation: by how much the winner reads too high on average on the examples it was chosen by, from luck alone.
+        evaluating: what running candidates cost.
+        asking: what critic and editor cost.
+        parts: the folder of the winner's parts; `None` if nothing was better than the start.
+    """
+
+    optimizer: str
+    parameters: list[str]
+    reason: str
+    start: Winner
+    best: Winner | None = None
+    changed: list[str] = []
+    train: Means | None = None
+    validate: Means | None = None
+    held_out: Means | None = None
+    tried: int = 0
+    kept: int = 0
+    examples: int = 0
+    missing: int = 0
+    inflation: float | None = None
+    evaluating: Spending | None = None
+    asking: Spending | None = None
+    parts: str | None = None
+
+
 class Result(msgspec.Struct, frozen=True):
     """A run's outcome.
 
@@ -68,6 +150,7 @@ class Result(msgspec.Struct, frozen=True):
         failures: of agents, by kind.
         metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
+        study: what a study came to; `None` for any other run.
     """
 
     run_id: str
@@ -91,6 +174,7 @@ class Result(msgspec.Struct, frozen=True):
     failures: list[Grievance] = []
     metrics: dict[str, float] = {}
     warnings: list[str] = []
+    study: StudyResult | None = None
 
     @property
     def path(self) -> Path:

@@ -62,7 +62,7 @@ def make_team(
     Raises:
         SpecError: a part is unknown or a parameter is wrong; with its place in the task.
     """
-    topology, arguments = _topology(loaded, swarm, allow_code)
+    topology, arguments = topology_of(loaded, swarm, allow_code=allow_code)
     located = _locator(loaded, swarm)
     if not topology.memory and any(part.use != "none" for part in swarm.memory):
         raise loaded.error((*swarm.path, "memory"), f"topology {swarm.topology.name!r} uses no memory; leave it out")
@@ -172,7 +172,12 @@ def _policy(swarm: Swarm) -> Policy:
     return Policy(policy) if isinstance(policy, str) else Policy("quorum", policy.quorum)
 
 
-def _topology(loaded: LoadedTask, swarm: LoadedSwarm, allow_code: bool) -> tuple[Topology, dict[str, Any]]:
+def topology_of(loaded: LoadedTask, swarm: LoadedSwarm, *, allow_code: bool = False) -> tuple[Topology, dict[str, Any]]:
+    """A swarm's topology, with its parameters as its program takes them.
+
+    Raises:
+        SpecError: it is unknown, or a parameter is wrong; with its place in the task.
+    """
     part, path = swarm.topology, (*swarm.path, "topology")
 
     def complain(name: str, message: str) -> SpecError:

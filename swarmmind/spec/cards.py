@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from swarmmind.errors import SpecError
-from swarmmind.spec import library, secrets
+from swarmmind.spec import library, secrets, yaml12
 from swarmmind.spec.complaints import validated
 from swarmmind.spec.model import SamplingSpec
 from swarmmind.spec.source import Place, Source, printable, read_text, read_yaml
@@ -121,6 +121,24 @@ def read_card(path: Path) -> Card:
         front.name, front.description, front.model, front.sampling, tuple(front.tools), front.parameters,
         template(body, place), path, source,
     )  # fmt: skip
+
+
+def with_body(path: Path, body: str) -> str:
+    """The text of a role card with another prompt; its front matter as it stands in the file.
+
+    Raises:
+        SpecError: the file cannot be read, or has no front matter any more.
+    """
+    text = read_text(path).replace("\r\n", "\n")
+    match = _FRONT.match(text)
+    if match is None:
+        raise SpecError("has lost its front matter", file=printable(path), line=1, column=1)
+    return f"{match[0]}{body.strip()}\n"
+
+
+def card_text(front: Mapping[str, Any], body: str) -> str:
+    """The text of a role card, from its front matter and its prompt."""
+    return f"---\n{yaml12.dump(dict(front))}---\n{body.strip()}\n"
 
 
 def _refuse_secrets(body: str, place: Place) -> None:

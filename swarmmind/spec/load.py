@@ -214,8 +214,12 @@ def _load(
     for error in finder.errors:
         raise error
     assert swarm is not None  # what was not found is among the faults or errors
-    text = yaml12.dump(_escaped(source.data))
-    return LoadedTask(task, folder, file, text, swarm, sorted(finder.code), source, optimize)
+    return LoadedTask(task, folder, file, task_text(source.data), swarm, sorted(finder.code), source, optimize)
+
+
+def task_text(data: Any) -> str:
+    """YAML that loads to the same data, whatever the environment."""
+    return yaml12.dump(_escaped(data))
 
 
 def _escaped(data: Any) -> Any:
@@ -322,9 +326,9 @@ class _Finder:
                 self._check(lambda file=examples: paths.existing_file(self._folder, file), (*path, name))
         self._model(optimize.model, self._source, (*path, "model"))
         found: list[Card] = []
-        for role in ("critic", "editor"):
+        for role, card_name in (("critic", optimize.critic), ("editor", optimize.editor)):
             at = self._source.deepest((*path, role))
-            card = self._try(lambda name=getattr(optimize, role): load_card(name, self._folder, box=self._box), at)
+            card = self._try(lambda name=card_name: load_card(name, self._folder, box=self._box), at)
             if card is not None:
                 found.append(card)
                 self._model(card.model, card.source, ("model",))

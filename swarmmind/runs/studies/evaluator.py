@@ -1,0 +1,139 @@
+"""Lets a candidate's team work on an example, and scores what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from swarmmind.effects import Program
+from swarmmind.errors import Failed, Stop, UserError
+from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.study import Scored
+from swarmmind.optimizers.tracing import Exchange, measures, spent, steps, watched
+from swarmmind.ports import Context
+from swarmmind.runs.plan import Plan
+from swarmmind.runs.problems import Item, begun
+from swarmmind.runs.studies.teams import Crew, Teams, plain
+from swarmmind.topologies import Society
+
+_NOBODYS_FAULT = ("timeout", "connection", "busy", "server", "refused", "program", "memory", "budget", "cancelled")
+
+
+class Example(NamedTuple):
+    """What a candidate is tried on.
+
+    Attributes:
+        item: a problem; `None` is a world, another one for each example.
+        quotable: whether what happened may be shown.
+    """
+
+    item: Item | None
+    quotable: bool
+
+
+class TeamEvaluator:
+    """Scores candidates (see `optimizers.study.Evaluator`).
+
+    An example whose team came to nothing scores 0 if agents spoke and could not be understood, and is missing if their
+    servers failed. A candidate that makes no team (its values do not fit together) scores 0, with the reason as
+    feedback; in a world, whose scores have no bottom, it is missing.
+
+    Args:
+        plan: the task's own.
+        teams: makes teams of candidates.
+        examples: by id.
+        start: the id of the task's own values; what its team cannot do is the user's mistake.
+    """
+
+    def __init__(self, plan: Plan, teams: Teams, examples: Mapping[str, Example], start: str) -> None:
+        self._plan, self._teams, self._examples, self._start = plan, teams, examples, start
+
+    def __call__(self, candidate: Candidate, example: str, rep: int, /) -> Scored | Callable[[Context], Program]:
+        """The run of one example."""
+        crew = self._teams(candidate)
+        if isinstance(crew, str):
+            return self._unable(crew)
+        return partial(self._run, candidate.id == self._start, crew, self._examples[example])
+
+    def calls(self, candidate: Candidate, /) -> int | None:
+        """Calls of one example without failures."""
+        crew = self._teams(candidate)
+        return 0 if isinstance(crew, str) else crew.calls
+
+    def _unable(self, reason: str) -> Scored:
+        world = self._plan.society.environment is not None
+        return Scored(None if world else 0.0, feedback=f"These values make no team: {reason}", error=reason)
+
+    def _run(self, is_start: bool, crew: Crew, example: Example, ctx: Context) -> Program:
+        item = example.item
+        text = item.text if item else ""
+        world = self._teams.environment(crew.loaded, len(crew.team.agents))
+        society = self._teams.society(crew, text, world, ctx.rng("world").getrandbits(31))
+        seen: list[Exchange] = []
+        value, wrong = None, ""
+        try:
+            value = yield from _heeding(watched(begun(crew.team.run, society, ctx), seen))
+        except Failed as failed:
+            if failed.kind == "memory":  # it is tried again by a resumed run, so nothing may be made of it now
+                raise
+            wrong = str(failed)
+        except UserError as error:  # some topologies find out only now that they cannot work with a swarm
+            if is_start:
+                raise
+            return msgspec.structs.replace(self._unable(plain(error)), usage=spent(seen))
+        score = self._score(value, item, society, seen)
+        made, usage = steps(seen), spent(seen)
+        found = measures(made, usage) | (world.metrics() if world else {})
+        return Scored(
+            score,
+            value,
+            feedback=f"No answer came of it: {wrong}" if wrong and score is not None else "",
+            steps=made if example.quotable else (),
+            measures=found,
+            usage=usage,
+            question=text,
+            target=item.target if item else None,
+            error=(wrong or _first_fault(seen)) if score is None else "",
+        )
+
+    def _score(self, value: Any, item: Item | None, society: Society, seen: list[Exchange]) -> float | None:
+        if society.environment is not None:
+            spoke = not seen or any(reply.ok for _, reply in seen)
+            return society.environment.score if spoke or not _first_fault(seen) else None
+        assert item is not None
+        assert self._plan.scoring is not None
+        if value is not None:
+            return self._plan.scoring.score(value, item.target)
+        return None if _first_fault(seen) else 0.0
+
+
+def _first_fault(seen: list[Exchange]) -> str:
+    """What a server, and no agent, is to blame for; empty if there is nothing."""
+    for _, reply in seen:
+        if reply.failure is not None and reply.failure.kind in _NOBODYS_FAULT:
+            return f"{reply.failure.kind}: {reply.failure.message}"
+    return ""
+
+
+def _heeding(program: Program) -> Program:
+    """The same program, whose result is a `Stop` if it was told to stop: half an answer is none."""
+    results: Any = None
+    stop: Stop | None = None
+    pending: Stop | None = None
+    while True:
+        try:
+            wanted = program.send(results) if pending is None else program.throw(pending)
+        except StopIteration as end:
+            if stop is not None:
+                raise stop from None
+            return end.value
+        try:
+            results, pending = (yield wanted), None
+        except Stop as caught:
+            stop = pending = caught
+        except GeneratorExit:
+            program.close()
+            raise
