@@ -77,7 +77,7 @@ class Particle:
     def failed(self, flaw: Flaw) -> list[str]:
         """The adjustments that are known to have failed for a flaw, oldest first."""
         known = self._failed.get(flaw, [])
-        return known if self._memory is None else known[len(known) - min(self._memory, len(known)) :]
+        return known[0 if self._memory is None else max(len(known) - self._memory, 0) :]
 
 
 class Swarm:
