@@ -41,12 +41,12 @@ class Aggregators:
     def credit(self, seen: Evaluation, said: Sequence[Critique]) -> None:
         """Learn from how a trial went.
 
-        An option's credit in a case is the case's score, and 0 if a critique blames its parameter for the case: so a
-        layer does not pay for what critics saw go wrong elsewhere more often than others do.
+        An option's credit in a case is the case's score, less 1 if a critique blames its parameter for the case: so a
+        layer pays less for what went wrong elsewhere.
         """
         for parameter in self._parameters:
             blamed = {case for one in said if one.parameter == parameter.name for case in one.cases}
-            known = [0.0 if case in blamed else score for case, score in seen.scores.items() if score is not None]
+            known = [score - (case in blamed) for case, score in seen.scores.items() if score is not None]
             if known:
                 at = _place(parameter, seen.candidate.values[parameter.name])
                 self._credits[parameter.name][at].append(fsum(known) / len(known))
