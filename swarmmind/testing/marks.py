@@ -5,17 +5,18 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias
 
+import anyio
 import msgspec
 
 from swarmmind.agents.prompts import quoted, speakers
-from swarmmind.effects import Choice, Json, Message, Output
+from swarmmind.effects import Choice, Json, Later, Message, Output, Reply
 from swarmmind.models.example_json import example
 from swarmmind.models.local import Answered, ScriptedFunction
-from swarmmind.ports import Call, Request
+from swarmmind.ports import Call, Model, Request
 
 Answer: TypeAlias = Callable[[Request, str], str]
 """From a request and the mark of its answer to the answer, which should hold the mark where it can."""
@@ -110,6 +111,31 @@ class Marked:
         """Nothing is open."""
 
 
+class Placed:
+    """A model at an endpoint with so many places: whoever has none waits.
+
+    Args:
+        inner: the model.
+        places: how many calls can be under way at once.
+    """
+
+    def __init__(self, inner: Model, places: int) -> None:
+        self._inner, self.stateful = inner, inner.stateful
+        self._places = anyio.Semaphore(places)
+
+    async def answer(self, request: Request, call: Call) -> Reply:
+        """The inner model's reply, once there is a place."""
+        async with self._places:
+            answer = self._inner.answer(request, call)
+            if isinstance(answer, Later):
+                await call.sleep(answer.seconds)
+                return answer.reply
+            return await answer if isinstance(answer, Awaitable) else answer
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def marked(request: Request, mark: str) -> str:
     """A sentence with the mark and one of three answers; one of the options; or a document of marked texts."""
     number = int(mark[-4:], 16)
@@ -117,16 +143,16 @@ def marked(request: Request, mark: str) -> str:
     if isinstance(output, Choice):
         return output.options[number % len(output.options)]
     if isinstance(output, Json):
-        return msgspec.json.encode(_filled(example(output.schema, random.Random(mark)), mark)).decode()
+        return msgspec.json.encode(filled(example(output.schema, random.Random(mark)), mark)).decode()
     return f"I thought about it: {mark}. ANSWER: {number % _ANSWERS}"
 
 
-def _filled(document: Any, mark: str) -> Any:
-    """A document whose empty texts hold the mark."""
+def filled(document: Any, mark: str) -> Any:
+    """The same document, its empty texts replaced with the mark."""
     if isinstance(document, dict):
-        return {name: _filled(value, mark) for name, value in document.items()}
+        return {name: filled(value, mark) for name, value in document.items()}
     if isinstance(document, list):
-        return [_filled(value, mark) for value in document]
+        return [filled(value, mark) for value in document]
     return mark if isinstance(document, str) and set(document) <= {"x"} else document
 
 
