@@ -92,6 +92,7 @@ class Feedback:
             self._study.about and f"What the system is for: {self._study.about}",
             "This system of agents failed on the run below. Say in one or two sentences what the root cause is: the "
             "first thing that went wrong, in which part of the system, and why. Speak of this run alone.",
+            shapes.told(self._parameters),
             shapes.shown(self._parameters, values),
             shown(case),
         ]
@@ -108,6 +109,7 @@ class Feedback:
             f"at most {MOST_FLAWS}, worst first. For each name the parameter that has it; its kind, one of: "
             f"{', '.join(kinds)}; its subject ({_SUBJECT}); in the text what is wrong and what would help; and the "
             "examples that failed because of it, these and no others. Report no flaw that no failure speaks for.",
+            shapes.told(self._parameters),
             shapes.shown(self._parameters, particle.position.values),
             "Flaws that were named before. If one of them is still there, give it the same kind and subject:\n" + named
             if known

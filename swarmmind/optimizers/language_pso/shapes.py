@@ -73,7 +73,7 @@ def _told(parameter: Parameter) -> str:
 
 _TEAM = """\
 - A role has a name (a word or two in lower case, with hyphens), a responsibility (one sentence) and a policy: the \
-standing instructions that whoever has the role works by, written to them, without placeholders.
+standing instructions that whoever has the role works by, written to them; nothing in it may stand in double braces.
 - A step has a name (letters, digits, hyphens); roles: the names of those who work in it; inputs: the names of the \
 steps whose answers they read; a task: what they are to do in this step; and an aggregate.
 - Everybody is told the problem in every step. The inputs of a step that reads no other step are ["{problem}"]. A \
