@@ -1,9 +1,11 @@
 """What a person reads: a run's `report.html`, and its last lines on the terminal.
 
-`render` turns a run's folder into one self-contained page; `lines`, `context` and `grid_text` are plain text.
+`render` turns a run's folder into one self-contained page, `render_study` a study's; `lines`, `context` and `grid_text`
+are plain text.
 """
 
 from swarmmind.report.build import context, render
+from swarmmind.report.studies import render_study
 from swarmmind.report.text import grid_text, lines
 
-__all__ = ["context", "grid_text", "lines", "render"]
+__all__ = ["context", "grid_text", "lines", "render", "render_study"]

@@ -9,7 +9,7 @@ memory is some thousand labels and the points that are drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -66,17 +66,22 @@ class _Program:
 class Series:
     """The charts of all series of records.
 
+    Args:
+        source: the run.
+        program: whose records alone are read; `None` is everybody's.
+        without: series that are left out.
+
     Attributes:
         charts: by series, one entry for every program: `program`, `left_out` (programs more) and `charts`, each with
             `name`, `x` (its axis), `xs`, `lines` ([label, values]; `None` is no value), `per` (so many records are one
             point, their mean) and `rest` ([label, first, highest, last] of labels without a line).
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, program: str | None = None, without: Collection[str] = _OWN) -> None:
+        self._source, self._program = source, program
         self.charts: dict[str, list[dict[str, Any]]] = {}
         for name, count, _ in source.series:
-            if name not in _OWN and count > 1:
+            if name not in without and count > 1:
                 found = self._of(name)
                 if found:
                     self.charts[name] = found
@@ -86,6 +91,8 @@ class Series:
         left_out: set[str] = set()
         for key, data in self._source.records(name):
             program = program_of(key)
+            if self._program not in (None, program):
+                continue
             if program not in programs and len(programs) >= MAX_PROGRAMS:
                 left_out.add(program)
             else:
