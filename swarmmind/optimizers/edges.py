@@ -77,7 +77,11 @@ def edges_most(
 ) -> Most:
     """No two graphs of a step are the same, and no two that are validated."""
     checks = 1 + steps // check_every + (steps % check_every > 0)
-    return Most(steps * samples * min(examples, len(study.train.ids)) + checks * len(study.validate.ids))
+    train = len(study.train.ids)
+    size = max(min(examples, train), 1)
+    epochs, more = divmod(steps, -(-train // size) or 1)
+    drawn = epochs * train + min(more * size, train)  # the last batch of an epoch may be smaller
+    return Most(samples * drawn + checks * len(study.validate.ids))
 
 
 class Learner:
