@@ -6,25 +6,31 @@ import json
 import os
 import sys
 import webbrowser
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any
 
 import anyio
+import msgspec
 import typer
 
 from swarmmind import report
 from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inputs
+from swarmmind.cli.studies import price_lines
 from swarmmind.errors import UserError
 from swarmmind.evals.environments import ENVIRONMENTS, POLICIES, summary
 from swarmmind.evals.scorers import SCORERS
+from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.report.text import duration, number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
 from swarmmind.runs.models import embedder_price, endpoints, prices
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
+from swarmmind.runs.studies.plan import make_study
+from swarmmind.runs.studies.price import concerns, price_study
 from swarmmind.spec import library, load_task, task_schema
 from swarmmind.spec.cards import read_card
 from swarmmind.spec.library import PartKind
@@ -75,7 +81,14 @@ def check(
         "budget": {k: getattr(plan.task.budget.limits(), k) for k in ("calls", "tokens", "usd", "seconds")},
         "warnings": _concerns(plan, found),
     }
-    return _print_check(data, found, as_json)
+    study: list[str] = []
+    if loaded.task.optimize is not None:
+        planned = make_study(loaded, allow_code=allow_code)
+        price = anyio.run(price_study, planned)
+        data["study"] = msgspec.to_builtins(price)
+        study = price_lines(planned, price)
+        data["warnings"] += concerns(planned, price)
+    return _print_check(data, found, as_json, study)
 
 
 def _concerns(plan: Plan, found: Estimate) -> list[str]:
@@ -94,7 +107,7 @@ def _concerns(plan: Plan, found: Estimate) -> list[str]:
     return concerns
 
 
-def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) -> int:
+def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool, study: Sequence[str] = ()) -> int:
     if as_json:
         sys.stdout.write(json.dumps(data) + "\n")
         return 0
@@ -104,6 +117,7 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool) ->
     else:
         out.append(f"agents: {number(data['agents'])}, topology {data['topology']}, models {', '.join(data['models'])}")
         out += [*_calls(found), *_tokens(found, data["embedder"])]
+    out += study
     out += [f"would reach {name} at {where}" for name, where in data.get("endpoints", {}).items()]
     out += [f"would run code: {use}" for use in data["code"]] or ["code it would run: none but SwarmMind's own"]
     out += [f"warning: {warning}" for warning in data.get("warnings", [])]
@@ -152,6 +166,7 @@ class Kind(StrEnum):
     environments = "environments"
     policies = "policies"
     scorers = "scorers"
+    optimizers = "optimizers"
     runs = "runs"
 
 
@@ -190,6 +205,8 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
         return {f"builtin/{name}": summary(name) for name in sorted(POLICIES)}
     if kind is Kind.scorers:
         return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted(SCORERS.items())}
+    if kind is Kind.optimizers:
+        return {name: (one.program.__doc__ or "").strip().split("\n")[0] for name, one in sorted(OPTIMIZERS.items())}
     folder: PartKind = "agents" if kind is Kind.agents else "topologies" if kind is Kind.topologies else "memory"
     return {name: _description(path) for name, path in library.names(folder, Path.cwd()).items()}
 
@@ -238,7 +255,9 @@ def view(
     as_json: Json = False,
 ) -> int:
     """Make a run's report anew and open it."""
-    path = report.render(folders.find(run, runs)).resolve()
+    folder = folders.find(run, runs)
+    is_study = folders.read_json(folder / folders.ORIGIN).get("kind") == api.STUDY
+    path = (report.render_study(folder) if is_study else report.render(folder)).resolve()
     sys.stdout.write((json.dumps({"report": str(path)}) if as_json else str(path)) + "\n")
     if browser and not as_json and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
         webbrowser.open(path.as_uri())

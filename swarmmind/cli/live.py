@@ -9,12 +9,13 @@ import time
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from swarmmind.cli.studies import progress_line
 from swarmmind.report.text import duration, grid_text, number, usd, visible
 from swarmmind.runs.execute import Progress
 
@@ -84,8 +85,11 @@ class Watcher:
         meter = progress.meter
         total, usage = meter.total(), meter.usage
         frame: Any = meter.latest.get("round")
+        study: Any = meter.latest.get("study")
         parts = [duration(progress.elapsed())]
-        if isinstance(frame, dict):
+        if isinstance(study, dict):
+            parts.append(progress_line(cast("dict[str, Any]", study)))
+        elif isinstance(frame, dict):
             parts.append(f"round {frame.get('round')}")
             parts.append(f"score {number(frame.get('score'))}")
         planned = "" if progress.plan.calls is None else f" of {number(progress.plan.calls)}"
@@ -105,7 +109,8 @@ class Watcher:
         assert progress is not None
         lines: list[Text] = []
         frame: Any = progress.meter.latest.get("round")
-        if isinstance(frame, dict) and frame.get("grid"):
+        of_many = "candidate" in progress.meter.latest  # a study plays many worlds at once
+        if isinstance(frame, dict) and frame.get("grid") and not of_many:
             rows = grid_text(frame).splitlines()
             if len(rows) <= min(_MAX_GRID_ROWS, self._console.height - 4):
                 lines.extend(Text(visible(row)) for row in rows)

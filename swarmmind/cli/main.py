@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from swarmmind.cli import inspecting, running
+from swarmmind.cli import inspecting, optimizing, running
 from swarmmind.errors import Diverged, JournalError, UserError
 from swarmmind.report.text import visible
 
@@ -43,6 +43,7 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
 
 for name, command in {
     "run": running.run,
+    "optimize": optimizing.optimize,
     "resume": running.resume,
     "check": inspecting.check,
     "list": inspecting.list_parts,

@@ -13,6 +13,7 @@ import anyio
 import typer
 
 from swarmmind import report
+from swarmmind.cli import studies
 from swarmmind.cli.live import Display, Watcher
 from swarmmind.errors import UserError
 from swarmmind.runs import api
@@ -56,7 +57,7 @@ def run(
             watch=watcher.begin,
         )
 
-    return _show(main, watcher, as_json, allow_code)
+    return shown(main, watcher, as_json, allow_code)
 
 
 def resume(
@@ -73,10 +74,11 @@ def resume(
     async def main() -> Result:
         return await api.resume(run, overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin)
 
-    return _show(main, watcher, as_json, allow_code)
+    return shown(main, watcher, as_json, allow_code)
 
 
-def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool, allow_code: bool) -> int:
+def shown(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool, allow_code: bool) -> int:
+    """Run something to its result, print that, and return the exit code; Ctrl-C says how to go on."""
     try:
         with watcher:
             result = anyio.run(main)
@@ -90,6 +92,8 @@ def _show(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_
         sys.stdout.write(json.dumps(data, ensure_ascii=True) + "\n")
         for warning in result.warnings:
             sys.stderr.write(f"warning: {warning}\n")
+    elif result.study is not None:
+        sys.stdout.write("\n".join(studies.lines(data, allow_code=allow_code)) + "\n")
     else:
         few = result.coverage.planned <= _MOST_READ_AGAIN
         context = report.context(result.path) if few else ""

@@ -47,7 +47,7 @@ async def run_study(study: StudyPlan, plan: Plan, folder: Path, models: Models, 
     result = await execute(plan, folder, models, watch, with_report=False, tell=partial(_told, study))
     result = await anyio.to_thread.run_sync(_written, study, folder, result)
     folders.write_json(folder / folders.RESULT, result.to_dict())
-    await anyio.to_thread.run_sync(_reported, folder)
+    await anyio.to_thread.run_sync(report.render_study, folder)
     return result
 
 
@@ -69,8 +69,3 @@ def _written(study: StudyPlan, folder: Path, result: Result) -> Result:
         return msgspec.structs.replace(result, warnings=[*result.warnings, warning])
     parts = msgspec.structs.replace(told, parts=str(folder / PARTS))
     return msgspec.structs.replace(result, study=parts)
-
-
-def _reported(folder: Path) -> None:
-    render = getattr(report, "render_study", None)
-    (render or report.render)(folder)
