@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from . import (
+    beam,
     budget,
     collective_memory,
     debate,
@@ -24,6 +25,7 @@ from . import (
     moa,
     musicswarm,
     omne,
+    pareto,
     same_seed,
     sapo,
     scale,
@@ -35,6 +37,7 @@ from . import (
 from .experiment import Experiment
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
+    "beam": beam.run,
     "budget": budget.run,
     "collective-memory": collective_memory.run,
     "debate": debate.run,
@@ -52,6 +55,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "moa": moa.run,
     "musicswarm": musicswarm.run,
     "omne": omne.run,
+    "pareto": pareto.run,
     "same-seed": same_seed.run,
     "sapo": sapo.run,
     "scale": scale.run,
