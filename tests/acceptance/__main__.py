@@ -31,6 +31,7 @@ from . import (
     scale,
     swarmbench,
     swarmsys,
+    symbolic_structure,
     textual_backprop,
     votes,
 )
@@ -61,6 +62,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "scale": scale.run,
     "swarmbench": swarmbench.run,
     "swarmsys": swarmsys.run,
+    "symbolic-structure": symbolic_structure.run,
     "textual-backprop": textual_backprop.run,
     "votes": votes.run,
 }
