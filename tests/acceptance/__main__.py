@@ -32,6 +32,7 @@ from . import (
     swarmbench,
     swarmsys,
     symbolic_structure,
+    textgrad,
     textual_backprop,
     votes,
 )
@@ -63,6 +64,7 @@ EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
     "swarmbench": swarmbench.run,
     "swarmsys": swarmsys.run,
     "symbolic-structure": symbolic_structure.run,
+    "textgrad": textgrad.run,
     "textual-backprop": textual_backprop.run,
     "votes": votes.run,
 }
