@@ -146,7 +146,8 @@ def _line(text: str) -> str:
 def _unknown(key: str, model: type[BaseModel], loc: Sequence[str | int]) -> str:
     if key in _LATER:
         return "is not available in this version"
-    known = sorted({name for known in _models_at(model, loc[:-1]) for name in _keys(known)})
+    strict = [known for known in _models_at(model, loc[:-1]) if known.model_config.get("extra") == "forbid"]
+    known = sorted({name for known in strict for name in _keys(known)})
     return f"unknown key{near(key, known)}"
 
 
@@ -170,8 +171,7 @@ def _models_in(*annotations: Any) -> Iterator[type[BaseModel]]:
         if isinstance(annotation, BeforeValidator):
             yield from _models_in(annotation.json_schema_input_type)
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            if annotation.model_config.get("extra") == "forbid":
-                yield annotation
+            yield annotation
         else:
             yield from _models_in(*get_args(annotation))
 
