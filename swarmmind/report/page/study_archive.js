@@ -12,6 +12,7 @@ function archiveMap(home, archive) {
   const body = el("div", { class: "wide" });
   const key = el("div", { class: "legend" });
   const hint = el("p", { class: "hint", "aria-live": "polite" });
+  const history = el("div", { class: "multiples" });
   const panel = el("div", { class: "detail", "aria-live": "polite" });
   const look = async (one) => panel.replaceChildren(await candidate(one, look));
   function draw() {
@@ -72,6 +73,16 @@ function archiveMap(home, archive) {
     axes.map((axis, at) => el("option", { value: at, selected: at === picked[which] }, axis.measure)));
   home.replaceChildren(el("p", {}, `${number(archive.filled)} of ${plural(archive.total, "cell")} filled (${digits(100 * archive.coverage)} %), QD score ${digits(archive.qd_score)}, best quality ${digits(archive.best)}, after round ${number(archive.round)}.`),
     axes.length > 2 ? el("div", { class: "bar axes" }, el("label", {}, "across ", pick(0)), el("label", {}, "up ", pick(1)), el("span", { class: "note" }, "each cell shows the best over the other axes")) : "",
-    key, body, hint, panel);
+    key, body, hint, panel, history);
   draw();
+  const { rounds, came } = archive;
+  if (rounds.length < 2) return;
+  const xs = rounds.map(([round]) => round);
+  const charts = [["cells filled", 1], ["QD score", 2], ["best quality", 3]].map(([name, at]) => [name, [[name, rounds.map((row) => row[at])]]]);
+  if (came.length) charts.push(["what became of children", came]);
+  history.replaceChildren(...charts.map(([name, lines]) => {
+    const box = el("div", { class: "chart-box" });
+    lineChart(box, { name, x: "round", xs, lines, per: 1 }, { small: true, zero: name !== "best quality" });
+    return box;
+  }));
 }

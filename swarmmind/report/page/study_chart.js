@@ -1,6 +1,7 @@
 /* Every candidate's mean with its interval, in the order they were tried, and the best so far as a line of steps. */
 
 const SPLIT_NAMES = { validate: "validation", train: "training" };
+const RINGS = 120; /* of kept ones: more are not ringed */
 const CROWD = 300; /* of candidates: from there on, intervals are drawn of the kept ones only */
 
 /* A score as `report.studies.verdict.score` says it. */
@@ -9,7 +10,7 @@ function digits(value) {
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US");
   return String(Number(value.toPrecision(Math.abs(value) < 100 ? 3 : 4)) || 0);
 }
-const sure = (seen) => (seen ? digits(seen[0]) + (seen[1] === null ? "" : ` (${digits(seen[1])} to ${digits(seen[2])})`) : "");
+const sure = (seen) => (seen ? digits(seen[0]) + (seen[1] === null || seen[1] === seen[2] ? "" : ` (${digits(seen[1])} to ${digits(seen[2])})`) : "");
 const scoreOf = (one) => INDEX.seen.validate[one] || INDEX.seen.train[one];
 const title = (one) => `#${one + 1}${one === INDEX.winner ? ", the winner" : INDEX.kept[one] ? ", kept" : ""}`;
 
@@ -36,23 +37,28 @@ function scoreChart(home, open) {
     const wanted = splits.filter((split) => shown[split]);
     const points = wanted.flatMap((split) => seen[split].map((one, at) => [split, at, one]).filter(([, , one]) => one));
     const barred = (at) => count <= CROWD || kept[at];
-    const ends = points.flatMap(([, at, one]) => (barred(at) && one[1] !== null ? [one[1], one[2], one[0]] : [one[0]])).concat(keeps.map((keep) => keep[2]));
-    const [low, high] = span(ends.length ? ends : [0, 1], false);
-    const y = (value) => height - bottom - (height - top - bottom) * (value - low) / (high - low);
-    picture = svg("svg", { class: "chart scores", viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "img", "aria-label": `mean scores of ${plural(count, "candidate")} in the order they were tried, from ${digits(low)} to ${digits(high)}; arrow keys move, Enter opens` });
-    for (const value of ticks(low, high, 5)) picture.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }), svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)));
+    const means = points.map(([, , one]) => one[0]).concat(keeps.map((keep) => keep[1]));
+    const bars = points.filter(([, at, one]) => barred(at) && one[1] !== null).flatMap(([, , one]) => [one[1], one[2]]);
+    const [lowest, highest] = span(means.length ? means : [0, 1], false);
+    const beyond = 0.3 * (highest - lowest); /* an interval of a few examples may be wider than all there is to see */
+    const low = Math.max(lowest - beyond, Math.min(...span([lowest, ...bars], false)));
+    const high = Math.min(highest + beyond, Math.max(...span([highest, ...bars], false)));
+    const y = (value) => height - bottom - (height - top - bottom) * (Math.min(high, Math.max(low, value)) - low) / (high - low);
+    picture = svg("svg", { class: count > CROWD ? "chart scores crowd" : "chart scores", viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "img", "aria-label": `mean scores of ${plural(count, "candidate")} in the order they were tried, from ${digits(low)} to ${digits(high)}; arrow keys move, Enter opens` });
+    for (const value of ticks(low, high, 6)) picture.append(svg("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }), svg("text", { x: left - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)));
     for (const place of ticks(1, count, 10).filter((at) => Number.isInteger(at) && at >= 1 && at <= count)) picture.append(svg("text", { x: x(place - 1), y: height - bottom + 18, "text-anchor": "middle" }, number(place)));
     picture.append(svg("text", { x: (left + width - right) / 2, y: height - 2, "text-anchor": "middle" }, "candidate, in the order tried"));
     for (const split of [...wanted].reverse()) {
       const own = points.filter((point) => point[0] === split);
-      const bars = own.filter(([, at, one]) => barred(at) && one[1] !== null).map(([, at, one]) => `M${x(at).toFixed(1)} ${y(one[1]).toFixed(1)}V${y(one[2]).toFixed(1)}`).join("");
+      const whiskers = own.filter(([, at, one]) => barred(at) && one[1] !== null).map(([, at, one]) => `M${x(at).toFixed(1)} ${y(one[1]).toFixed(1)}V${y(one[2]).toFixed(1)}`).join("");
       const dots = own.map(([, at, one]) => `M${(x(at) - radius).toFixed(1)} ${y(one[0]).toFixed(1)}a${radius} ${radius} 0 1 0 ${2 * radius} 0a${radius} ${radius} 0 1 0 ${-2 * radius} 0`).join("");
-      picture.append(svg("path", { class: `${split} bar`, d: bars }), svg("path", { class: `${split} dots`, d: dots }));
+      picture.append(svg("path", { class: `${split} bar`, d: whiskers }), svg("path", { class: `${split} dots`, d: dots }));
     }
     if (keeps.length) {
-      const steps = keeps.map(([, after, mean], at) => `${at ? "H" : "M"}${x(after - 1).toFixed(1)}${at ? "V" : " "}${y(mean).toFixed(1)}`).join("") + `H${x(count - 1).toFixed(1)}`;
-      picture.append(svg("path", { class: "steps", d: steps }));
-      const rings = keeps.map(([, after, mean]) => `M${(x(after - 1) - 6).toFixed(1)} ${y(mean).toFixed(1)}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`).join("");
+      let latest = 0;
+      const steps = keeps.map(([one, mean], at) => `${at ? "H" : "M"}${x((latest = Math.max(latest, one))).toFixed(1)}${at ? "V" : " "}${y(mean).toFixed(1)}`).join("") + `H${x(count - 1).toFixed(1)}`;
+      picture.append(svg("path", { class: "halo", d: steps }), svg("path", { class: "steps", d: steps }));
+      const rings = (keeps.length > RINGS ? [] : keeps).map(([one, mean]) => `M${(x(one) - 6).toFixed(1)} ${y(mean).toFixed(1)}a6 6 0 1 0 12 0a6 6 0 1 0-12 0`).join("");
       picture.append(svg("path", { class: "rings", d: rings }));
     }
     mark = svg("line", { class: "mark", y1: top, y2: height - bottom, x1: -9, x2: -9 });

@@ -76,6 +76,7 @@ function unchanged(text, first, last) {
 function wordDiff(before, after) {
   if (before === null) return words(after === null ? "(gone)" : after, "", 3000);
   if (after === null) return el("pre", { class: "words", dir: "auto" }, el("del", {}, before.slice(0, 3000)));
+  if (!/\s/.test(before + after)) return el("pre", { class: "words", dir: "auto" }, el("del", {}, before), " → ", el("ins", {}, after));
   const runs = differences(before, after);
   return el("pre", { class: "words", dir: "auto" }, runs.map(([kind, text], at) => (kind < 0 ? el("del", {}, text) : kind > 0 ? el("ins", {}, text) : unchanged(text, at === 0, at === runs.length - 1))));
 }

@@ -23,7 +23,7 @@ function colorKey(low, high) {
 function familyTree(home, filterBelow) {
   const { nodes, joins, path, columns, rows, alone } = INDEX.tree;
   if (!nodes.length) return;
-  const [wide, high, margin] = [Math.max(44, Math.min(104, Math.floor(1040 / columns))), 46, 30];
+  const [wide, high, margin] = [Math.max(52, Math.min(104, Math.floor(1040 / columns))), 46, 30];
   const [width, height] = [Math.max(1100, 2 * margin + wide * (columns - 1)), rows * high + 26];
   const [low, top, place] = scale(nodes.map(([one]) => (one === null ? null : scoreOf(one)?.[0])));
   const line = new Set(path);
@@ -56,7 +56,7 @@ function familyTree(home, filterBelow) {
     const group = svg("g", { class: "node", role: "button", tabindex: index ? -1 : 0, "aria-label": about, click: open, mouseenter: () => { hint.textContent = visible(about); }, focus: () => { hint.textContent = visible(about); }, keydown: (event) => key(event, index, open) }, svg("title", {}, about));
     if (one === null) {
       group.classList.add("bubble");
-      const label = `+${number(folded)}`;
+      const label = `+${folded < 1000 ? folded : `${digits(folded / 1000)}k`}`;
       const long = 12 + 7 * label.length;
       group.append(svg("rect", { x: x - 12, y: y - 10, width: long, height: 20, rx: 10 }), svg("text", { x: x - 12 + long / 2, y: y + 4, "text-anchor": "middle" }, label));
     } else {

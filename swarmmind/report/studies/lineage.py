@@ -6,10 +6,10 @@ are counted where they hang: a bubble at the nearest ancestor that is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-ALL, MOST = 40, 160
+ALL, MOST = 40, 80
 """Up to `ALL` candidates are drawn without a choice; never more than `MOST`."""
 
 
@@ -87,23 +87,29 @@ def lineage(parents: Sequence[Sequence[int]], kept: Sequence[int], winner: int |
 
 
 def _chosen(first: Sequence[int], kept: Sequence[int], winner: int | None) -> set[int]:
-    """The winner, whoever was kept (the latest first), their ancestors, and the starts, as many as there is room for.
+    """The winner, the start and whoever was kept; if there is room, their ancestors and the other starts.
 
-    A long line keeps its ends: its newest members are there, and its start.
+    Of too many that were kept, evenly spread ones are drawn.
     """
     if len(first) <= ALL:
         return set(range(len(first)))
-    wanted: dict[int, None] = {}
-    if winner is not None:
-        wanted[winner] = None
-    wanted.update(dict.fromkeys([0, *reversed(kept)]))
+    matter: list[int] = [0 if winner is None else winner, 0, *_spread(list(dict.fromkeys(kept)))]
+    wanted: dict[int, None] = dict.fromkeys(matter)
     for one in list(wanted):
         parent = first[one]
-        while parent >= 0 and len(wanted) < MOST and parent not in wanted:
+        while parent >= 0 and parent not in wanted and len(wanted) < MOST:
             wanted[parent] = None
             parent = first[parent]
     wanted.update(dict.fromkeys(one for one, parent in enumerate(first) if parent < 0))
     return set(list(wanted)[:MOST])
+
+
+def _spread(items: Sequence[int]) -> Iterator[int]:
+    """All of them, in an order whose every beginning is spread evenly; the last one first."""
+    stride = 1 << len(items).bit_length()
+    while stride:
+        yield from items[::-stride]
+        stride //= 2
 
 
 def _nearest(first: Sequence[int], drawn: Collection[int]) -> list[int]:

@@ -135,7 +135,9 @@ def _archive(search: Search) -> dict[str, Any] | None:
     whole = [cell for cell in archive.cells if len(cell[0]) == len(axes)]
     cells = [[place, search.numbers.get(one, -1), quality] for place, one, quality in whole]
     facts = {name: getattr(archive, name) for name in ("filled", "total", "coverage", "qd_score", "best", "round")}
-    return {"axes": axes, "cells": cells, **facts}
+    names = sorted({name for came in search.came for name in came})
+    came = [(name, [came.get(name, 0) for came in search.came]) for name in names]
+    return {"axes": axes, "cells": cells, "rounds": search.rounds, "came": came, **facts}
 
 
 class _Details:

@@ -12,7 +12,7 @@ import msgspec
 from swarmmind.intervals import t_quantile
 from swarmmind.report.read import Source, natural, program_of
 
-OWN = frozenset({"candidate", "evaluation", "best", "refused", "study"})
+OWN = frozenset({"candidate", "evaluation", "best", "refused", "study", "archive"})
 """Series that are shown in their own way."""
 MAX_REFUSED = 100_000
 
@@ -76,13 +76,11 @@ class Kept(NamedTuple):
 
     Attributes:
         candidate: its number.
-        after: how many candidates had been tried by then.
         mean: what spoke for it.
         split: on which examples.
     """
 
     candidate: int
-    after: int
     mean: float
     split: str
 
@@ -107,7 +105,7 @@ class Axis(msgspec.Struct):
 
 
 class Archive(msgspec.Struct):
-    """A grid of elites; `cells` are `(bins, candidate's id, quality)`."""
+    """A grid of elites; `cells` are `(bins, candidate's id, quality)`, `children` what became of how many."""
 
     axes: list[Axis]
     cells: list[tuple[list[int], str, float]]
@@ -117,6 +115,7 @@ class Archive(msgspec.Struct):
     qd_score: float
     best: float | None = None
     round: int = 0
+    children: dict[str, int] = {}
 
 
 class Totals(msgspec.Struct):
@@ -165,6 +164,8 @@ class Search:
         refused: what became no candidate, in order; the first `MAX_REFUSED`.
         refusals: how many of these there are in all.
         archive: the last one; `None` if there is none.
+        rounds: of all archives, the round, how many cells were filled, the QD score and the best quality.
+        came: what became of how many children, round by round.
         totals: the last ones; `None` if there are none.
         unreadable: records that say nothing that can be read.
     """
@@ -176,6 +177,8 @@ class Search:
         self.refused: list[Refused] = []
         self.refusals = 0
         self.archive: Archive | None = None
+        self.rounds: list[tuple[int, int, float, float | None]] = []
+        self.came: list[dict[str, int]] = []
         self.totals: Totals | None = None
         self.unreadable = 0
         self._texts: dict[str, str] = {}
@@ -246,7 +249,7 @@ class Search:
         number = None if found is None else self.numbers.get(found.id)
         if found is not None and number is not None:
             self.candidates[number].kept += 1
-            self.kept.append(Kept(number, len(self.candidates), found.mean, found.split))
+            self.kept.append(Kept(number, found.mean, found.split))
 
     def _refused(self, data: str) -> None:
         found = self._decoded(data, Refused)
@@ -259,7 +262,11 @@ class Search:
         self.totals = self._decoded(data, Totals) or self.totals
 
     def _archive(self, data: str) -> None:
-        self.archive = self._decoded(data, Archive) or self.archive
+        found = self._decoded(data, Archive)
+        if found is not None:
+            self.archive = found
+            self.rounds.append((found.round, found.filled, found.qd_score, found.best))
+            self.came.append(found.children)
 
 
 def _half(sd: float | None, n: int) -> float | None:

@@ -18,7 +18,7 @@ class Reason:
     """Refusals of one kind.
 
     Attributes:
-        what: the parameter concerned; empty if it is none.
+        what: the parameter concerned, or `no change`.
         gate: which gate was closed; empty if it is not said.
         kind: what was wrong, without names and numbers.
         count: how many.
@@ -53,4 +53,4 @@ def _wrong(one: Refused) -> list[tuple[str, str, str]]:
         return [(what, one.gates.get(what, ""), wrong) for what, wrongs in one.problems.items() for wrong in wrongs]
     if one.gates:
         return [(what, gate, "was scored, and refused") for what, gate in one.gates.items()]
-    return [("", "", one.note or "(no reason given)")]
+    return [("no change", "", one.note or "(no reason given)")]

@@ -29,19 +29,20 @@ _ENDS = {
 }
 
 
-class Estimate(NamedTuple):
+class Estimate(msgspec.Struct, frozen=True):
     """A mean and its 95 % interval, whose ends are `None` if a single value says nothing of it."""
 
     mean: float
-    low: float | None
-    high: float | None
-    n: int
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
 
     def words(self, *, signed: bool = False) -> str:
         """`0.52 (0.44 to 0.6)`; with a sign if it is a difference."""
         shown = _signed if signed else score
-        sure = "" if self.low is None or self.high is None else f" ({shown(self.low)} to {shown(self.high)})"
-        return shown(self.mean) + sure
+        if self.low is None or self.high is None or self.low == self.high:
+            return shown(self.mean)
+        return f"{shown(self.mean)} ({shown(self.low)} to {shown(self.high)})"
 
 
 class Compared(NamedTuple):
