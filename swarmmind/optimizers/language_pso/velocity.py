@@ -49,7 +49,7 @@ def references(swarm: Swarm, particle: Particle, flaws: Sequence[Critique], guid
     """The bests that have something to say, each about those flaws only behind which it does better on an example.
 
     Where scores are 0 or 1, doing better means passing what this one fails. A best that is the particle's own position
-    says nothing, and one that is both global and personal speaks once.
+    does no better anywhere; one that is both global and personal speaks once.
     """
     bests = {
         "global best": swarm.best if guidance in ("global", "both") else None,
@@ -57,7 +57,7 @@ def references(swarm: Swarm, particle: Particle, flaws: Sequence[Critique], guid
     }
     found: list[_Reference] = []
     for name, best in bests.items():
-        if best is None or best.candidate.id in (particle.position.id, *(one.best.candidate.id for one in found)):
+        if best is None or any(one.best.candidate.id == best.candidate.id for one in found):
             continue
         better = {at: _better(best, particle.seen, flaw.cases) for at, flaw in enumerate(flaws)}
         if any(better.values()):
