@@ -189,6 +189,28 @@ def test_where_nothing_belongs_the_start_is_what_there_is(tmp_path: Path) -> Non
     assert end.best.values == {"size": 3, "skill": 0}
 
 
+def test_what_validation_does_not_prefer_is_not_kept(tmp_path: Path) -> None:
+    function = Function(lambda v, e, rep: sized(v, e, rep) if e.startswith("train") else -float(v["skill"]))
+    end, _ = sizes(tmp_path, function, initial=0)
+    assert max(quality for _, _, quality in archives(tmp_path / "j")[-1]["cells"]) > 0.9
+    assert end.best.values == {"size": 3, "skill": 0}
+
+
+def test_an_elite_does_not_challenge_itself(tmp_path: Path) -> None:
+    one = study((ChoiceParameter("size", (0, 5)),), {"size": 0}, {"size": 5}, train=1, validate=1)
+    function = Function(lambda v, e, rep: Scored(noise(dict(v), e, rep), measures={"size": float(v["size"])}))
+    conducted(map_elites, one, function, tmp_path / "j", descriptors=[AXIS], steps=4, initial=0)
+    assert [one["children"] for one in archives(tmp_path / "j")] == [{"new": 2}, *[{"dropped": 8}] * 4]
+    assert {rep for _, _, rep in function.asked} == {0}
+
+
+def test_children_may_take_after_two(tmp_path: Path) -> None:
+    end, _ = sizes(tmp_path, Function(sized), crossover=1.0, spread=0.01, steps=10)
+    assert sum(len(one.parents) == 2 for one in end.candidates.values()) >= 20
+    alone, _ = sizes(tmp_path / "alone", Function(sized), steps=10)
+    assert max(len(one.parents) for one in alone.candidates.values()) == 1
+
+
 def test_its_price_is_never_exceeded(tmp_path: Path) -> None:
     one = study((SIZE, SKILL, TEXT), {"size": 3, "skill": 0, "text": "do it"}, train=3, validate=2)
     given: dict[str, Any] = {"descriptors": [AXIS], "steps": 7, "batch": 3, "initial": 4}
