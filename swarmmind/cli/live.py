@@ -88,8 +88,9 @@ class Watcher:
         study: Any = meter.latest.get("study")
         parts = [duration(progress.elapsed())]
         if isinstance(study, dict):
-            parts.append(progress_line(cast("dict[str, Any]", study)))
-        elif isinstance(frame, dict):
+            told = progress_line(cast("dict[str, Any]", study))
+            return " · ".join((*parts, told, f"{number(meter.in_flight)} in flight"))
+        if isinstance(frame, dict):
             parts.append(f"round {frame.get('round')}")
             parts.append(f"score {number(frame.get('score'))}")
         planned = "" if progress.plan.calls is None else f" of {number(progress.plan.calls)}"
