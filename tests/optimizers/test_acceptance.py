@@ -51,6 +51,11 @@ def test_a_level_is_the_users() -> None:
     assert acceptance("sign-test", 0.05)(*flips(5, 0))  # .03125
 
 
+def test_more_losses_than_wins_never_pass_whatever_the_level() -> None:
+    assert not acceptance("sign-test", 0.9)(*flips(2, 2))  # by luck: .69
+    assert acceptance("sign-test", 0.9)(*flips(3, 2))
+
+
 def test_only_examples_that_both_have_a_score_for_are_compared() -> None:
     child, parent = scored(None, 0.5, 0.75, 1.0), scored(1.0, None, 0.5)
     assert differences(child, parent) == [0.25]

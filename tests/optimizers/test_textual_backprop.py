@@ -132,15 +132,24 @@ def test_the_best_of_several_starts_is_where_it_begins(tmp_path: Path) -> None:
     assert [one for one, example, _ in function.asked if example.startswith("train")] == [list(end.candidates)[1]] * 4
 
 
-def test_starts_and_children_without_a_score_are_not_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("accept", ["always", "not-worse"])
+def test_starts_and_children_without_a_score_are_not_kept_and_end_nothing(accept: str, tmp_path: Path) -> None:
     def flaky(values: Mapping[str, Any], example: str, rep: int) -> Scored:
-        dead = len(values["worker"]) in (0, 2)
+        dead = len(values["worker"]) == 2
         return Scored(None, error="down") if dead else Scored(nines(values, example, rep))
 
-    end, _, _ = run(
-        tmp_path / "j", score=flaky, start=[{"worker": "99"}, {"worker": "9"}], steps=2, accept="always", alpha=0.2
-    )
-    assert end.best.values["worker"] == "9"
+    settings: dict[str, Any] = {"score": flaky, "start": [{"worker": "99"}, {"worker": "9"}], "accept": accept}
+    end, _, _ = run(tmp_path / "j", steps=3, **settings)
+    assert (end.best.values["worker"], end.reason, end.tried) == ("9", "finished", 2)
+
+
+def test_an_option_that_cannot_be_run_ends_nothing_and_an_outage_does(tmp_path: Path) -> None:
+    def broken(values: Mapping[str, Any], example: str, rep: int) -> Scored:
+        return Scored(None, error="down") if values["how"] == "refine" or rep > 4 else Scored(0.5)
+
+    how = ChoiceParameter("how", ("vote", "refine"))
+    end, _, _ = run(tmp_path / "j", None, broken, (how,), [{"how": "vote"}], blaming(), steps=9)
+    assert (end.best.values["how"], end.reason, end.missing) == ("vote", "failed", 4 + 4)
 
 
 def test_where_nothing_fails_nobody_is_asked_and_nothing_changes(tmp_path: Path) -> None:

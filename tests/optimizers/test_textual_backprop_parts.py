@@ -19,7 +19,7 @@ from swarmmind.optimizers.textual_backprop.momentum import Momentum
 
 A = Critique("worker", "Lacks rule 1.", "missing", "rule 1")
 B = Critique("worker", "Lacks rule 2.", "missing", "rule 2")
-OPTIONS = ("vote", "refine", 1, True)
+OPTIONS = ("vote", "1", 1, True)
 
 
 # --- momentum ---------------------------------------------------------------------------------------------------------
@@ -97,6 +97,14 @@ def test_the_best_option_is_found_and_mostly_tried(right: object) -> None:
 def test_each_option_is_tried_once_before_any_is_preferred() -> None:
     tried, _ = learned(0.001, "vote", 4)
     assert set(tried.values()) == {1}
+
+
+def test_an_option_that_cannot_be_run_is_tried_once() -> None:
+    chosen = Aggregators([ChoiceParameter("how", ("vote", "refine"))], 0.01, random.Random(7))
+    for option in ("refine", "vote"):
+        chosen.credit(evaluation({"how": option}, None if option == "refine" else 0.5), ())
+    start = candidate({"how": "vote"})
+    assert chosen.trial(start) is start
 
 
 def test_blamed_for_a_case_an_option_pays_for_it() -> None:

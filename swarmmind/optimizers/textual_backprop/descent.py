@@ -51,6 +51,7 @@ class Descent:
         self._aggregators = Aggregators(choices(study, way.explore), way.explore, ctx.rng("aggregators"))
         self._past: Past = {}
         self._seen: set[str] = set()
+        self._rep = 0
         self._best, self._score = study.start[0], Evaluation(study.start[0], study.validate.name, {}, {})
 
     def begin(self) -> Program:
@@ -63,7 +64,9 @@ class Descent:
     def step(self, number: int, batch: tuple[str, ...]) -> Program:
         """Run a batch, and improve what failed, if anything did."""
         trial: Evaluation
-        [trial] = yield [Evaluate(self._aggregators.trial(self._best), self._study.train, batch, number)]
+        tried = self._aggregators.trial(self._best)
+        wanted = Evaluate(tried, self._study.train, batch, number, needed=False)
+        [trial, *_] = yield [wanted] if tried is self._best else [wanted, self._known()]
         failing = trial.failing(self._way.enough)
         said: list[Critique] = []
         if failing:
@@ -96,15 +99,20 @@ class Descent:
             return
         self._seen.add(child.id)
         split, rep = self._study.validate, number if self._way.pairs else 0
-        both = (child, self._best) if self._way.pairs else (child,)
-        [score, *again] = yield [Evaluate(one, split, split.ids, rep, needed=False) for one in both]
-        [self._score] = again or [self._score]
+        best = Evaluate(self._best, split, split.ids, rep) if self._way.pairs else self._known()
+        [score, self._score] = yield [Evaluate(child, split, split.ids, rep, needed=False), best]
+        self._rep = rep
         if differences(score, self._score) and self._way.better(score, self._score):
             yield [self._keep(score)]
         else:
             gates = {name: "performance" for name, value in child.values.items() if value != self._best.values[name]}
             data = {"parent": self._best.id, "note": child.note[:200], "problems": {}, "gates": gates}
             yield [Record("refused", data)]
+
+    def _known(self) -> Evaluate:
+        """What is known of the best, for nothing. Beside it a candidate that cannot be run is no outage."""
+        ids = tuple(example for example, score in self._score.scores.items() if score is not None)
+        return Evaluate(self._best, self._study.validate, ids, self._rep)
 
     def _keep(self, score: Evaluation) -> Keep:
         self._best, self._score = score.candidate, score

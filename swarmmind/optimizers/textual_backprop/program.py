@@ -56,7 +56,7 @@ def textual_backprop(
     schedule: Schedule = "all",
     explore: _Share = 0.2,
     remeasure: bool = True,
-    enough: float = 1.0,
+    enough: Annotated[float, Field(allow_inf_nan=False)] = 1.0,
 ) -> Program:
     """Improve a team step by step by what critics say of its failures.
 
