@@ -209,7 +209,8 @@ class _Plan:
 
 def _plan(name: str, program: _Program) -> _Plan:
     """What to draw of a series: a chart of every object of numbers, and of scalars of like size."""
-    x = next((column for column in (("round", ""), (name, "")) if column in program.columns), None)
+    own = program.columns.get((name, ""))
+    x = ("round", "") if ("round", "") in program.columns else (name, "") if own is not None and own.counts else None
     plan = _Plan(x)
     columns = {column: seen for column, seen in program.columns.items() if column != x and seen.count > 1}
     scalars = {column: seen for column, seen in columns.items() if not column[1] and not seen.counts}
