@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given as examples
@@ -34,10 +34,10 @@ def played(
     results: Any = None
     while True:
         try:
-            wanted = program.send(results)
+            wanted: list[Evaluate] = list(cast("Any", program.send(results)))
         except StopIteration as end:
             return [one.values["arm"] for one in end.value], yielded
-        yielded.append(list(wanted))
+        yielded.append(wanted)
         results = []
         for one in wanted:
             pay = pays[one.candidate.values["arm"]]
