@@ -7,6 +7,7 @@ Algorithm", GECCO 2016). Both move by the same rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -154,7 +155,7 @@ class Best:
     Attributes:
         candidate: who.
         times: how often it was measured.
-        mean: of all measurements, each example counting once.
+        mean: of all measurements, each example counting once; minus infinity while all of them failed.
     """
 
     def __init__(self, seen: Evaluation) -> None:
@@ -169,7 +170,7 @@ class Best:
         for example, score in seen.scores.items():
             if score is not None:
                 self._scores.setdefault(example, []).append(score)
-        self.mean = self.evaluation.mean
+        self.mean = self.evaluation.mean if self._scores else -math.inf
 
     @property
     def evaluation(self) -> Evaluation:

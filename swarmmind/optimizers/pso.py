@@ -11,6 +11,7 @@ in each iteration, and stand by their average.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, cast
@@ -80,7 +81,7 @@ def pso(
     for iteration in range(iterations):
         again = [one.candidate for one in best] if remeasure else []
         rep = iteration if remeasure else 0
-        seen = yield [Evaluate(one, study.train, examples, rep) for one in (*here, *again)]
+        seen = yield [Evaluate(one, study.train, examples, rep, needed=False) for one in (*here, *again)]
         _observe(swarm, best, seen[:particles], seen[particles:])
         yield from podium.receive(best, 2 if remeasure else 1)
         speed = float(np.abs(swarm.velocity).mean())
@@ -111,7 +112,7 @@ def _observe(swarm: Particles, best: list[Best], seen: Sequence[Evaluation], aga
         for one, measured in zip(best, again, strict=False):
             one.add(measured)
         moved = [at for at, one in enumerate(seen) if one.mean > best[at].mean]
-        moved = [at for at in moved if not again or strict(seen[at], again[at])]
+        moved = [at for at in moved if not again or best[at].mean == -math.inf or strict(seen[at], again[at])]
         for at in moved:
             best[at] = Best(seen[at])
     for at in moved:
@@ -133,7 +134,8 @@ class _Podium:
             yield from self._keep((yield from self._validated(self._study.start[0])))
 
     def _validated(self, candidate: Candidate) -> Program:
-        [seen] = yield [Evaluate(candidate, self._study.validate, self._study.validate.ids)]
+        needed = candidate is self._study.start[0]
+        [seen] = yield [Evaluate(candidate, self._study.validate, self._study.validate.ids, needed=needed)]
         return seen
 
     def _keep(self, seen: Evaluation) -> Program:
@@ -142,9 +144,9 @@ class _Podium:
 
     def receive(self, best: Sequence[Best], times: int) -> Program:
         """Somebody may have come to lead the swarm; whoever was not measured so many times may have been lucky."""
-        if self._leader is None:  # the first start
+        if self._leader is None:  # the first start; nothing is known of it yet if it failed
             self._leader = best[0]
-            if not self._validating:
+            if not self._validating and best[0].mean > -math.inf:
                 yield from self._keep(best[0].evaluation)
         sure = [one for one in best if one.times >= times]
         leader = max(sure, key=lambda one: one.mean, default=self._leader)
@@ -152,14 +154,14 @@ class _Podium:
             return
         self._leader = leader
         found = (yield from self._validated(leader.candidate)) if self._validating else leader.evaluation
-        assert self._kept is not None
-        if not self._validating or strict(found, self._kept):
+        if not self._validating or self._kept is None or strict(found, self._kept):
             yield from self._keep(found)
 
     def close(self) -> Program:
         """What was kept on training scores was measured again since: say how good it is."""
-        if self._leader is not None and not self._validating and self._leader.evaluation != self._kept:
-            yield from self._keep(self._leader.evaluation)
+        leader = self._leader
+        if leader and not self._validating and leader.mean > -math.inf and leader.evaluation != self._kept:
+            yield from self._keep(leader.evaluation)
 
 
 def _movable(study: Study) -> list[NumberParameter | ChoiceParameter]:

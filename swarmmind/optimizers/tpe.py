@@ -61,9 +61,9 @@ def tpe(
     for begun in range(0, trials, parallel):
         tried = sampler.ask(min(parallel, trials - begun))
         ids = study.train.sample(batch, chance)
-        seen = yield [Evaluate(one, study.train, ids, rep=begun // parallel) for one in tried]
+        seen = yield [Evaluate(one, study.train, ids, begun // parallel, needed=False) for one in tried]
         sampler.tell(seen)
-        for one in seen:
+        for one in (one for one in seen if not math.isnan(one.mean)):
             candidates.setdefault(one.candidate.id, one.candidate)
             averages.setdefault(one.candidate.id, []).append(one.mean)
         done = begun + len(tried)
@@ -84,7 +84,7 @@ def _judged(
         return kept
     best = max(means, key=lambda one: means[one])
     judged.add(best)
-    [seen] = yield [Evaluate(candidates[best], full, full.ids)]
+    [seen] = yield [Evaluate(candidates[best], full, full.ids, needed=False)]
     yield [Record("full", {"candidate": best, "average": means[best], "full": seen.mean})]
     if not strict(seen, kept):
         return kept
@@ -107,7 +107,7 @@ class _Sampler:
             sampler = optuna.samplers.TPESampler(
                 multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed
             )
-        self._start = study.start[0]
+        self._start, self._failed = study.start[0], optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._spread = {one.name: _distribution(optuna, one) for one in self._parameters}
         for start in study.start:
@@ -128,7 +128,8 @@ class _Sampler:
     def tell(self, seen: Sequence[Evaluation]) -> None:
         """How what was asked for last did, in that order."""
         for trial, one in zip(self._asked, seen, strict=True):
-            self._study.tell(trial, one.mean)
+            failed = math.isnan(one.mean)
+            self._study.tell(trial, None if failed else one.mean, state=self._failed if failed else None)
 
 
 def _distribution(optuna: ModuleType, parameter: NumberParameter | ChoiceParameter) -> Any:
