@@ -20,13 +20,15 @@ def price_lines(study: StudyPlan, price: StudyPrice) -> list[str]:
     names = [parameter.name for parameter in study.study.parameters]
     told = ", ".join(names[:_MOST_TOLD]) + (f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else "")
     about = "" if price.counted else "about "
-    each = f"{about}{number(price.calls_each)} call{'' if price.calls_each == 1 else 's'} each"
+    each = f"{about or 'up to '}{number(price.calls_each)} call{'' if price.calls_each == 1 else 's'}"
     found = [
         f"study: {study.optimizer} changes {told}",
         f"examples: {number(train)} to learn from, {number(validate)} to choose by, {number(test)} held out",
     ]
     if price.calls is None:
-        found.append(f"takes: nobody says how much; {each}, and {number(price.held_out)} runs for the held-out test")
+        found.append(
+            f"takes: nobody says how many runs, of {each}; and {number(price.held_out)} runs for the held-out test"
+        )
     else:
         asks = f"{number(price.asks)} asks of critic and editor, " if price.asks else ""
         runs = f"{number(price.examples)} runs of {each}, {asks}{number(price.held_out)} held-out runs"

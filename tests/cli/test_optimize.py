@@ -54,7 +54,7 @@ def test_it_tells_the_price_first_and_at_last_what_was_gained_and_how_to_run_it(
     lines = said.err.splitlines()
     assert lines[0] == "study: pso changes swarm.agents.0.parameters.accuracy, swarm.topology.rounds"
     assert lines[1] == "examples: 5 to learn from, 10 to choose by, 10 held out"
-    assert lines[2].startswith("takes at most: 105 runs of 6 calls each, 20 held-out runs: 750 calls")
+    assert lines[2].startswith("takes at most: 105 runs of up to 6 calls, 20 held-out runs: 750 calls")
     told = summary(said)
     [folder] = (work / "runs").iterdir()
     result = stored(folder)
@@ -142,7 +142,7 @@ def test_check_prices_the_study_beside_the_run(swarmmind: Command, work: Path) -
     tuning(work, budget={"calls": 200}, optimize={"target": 0.9, "patience": 5, "test": 0})
     said = swarmmind("check", "task.yaml")
     assert said.code == 0
-    assert "takes at most: 105 runs of 6 calls each, 0 held-out runs: 630 calls" in said.out
+    assert "takes at most: 105 runs of up to 6 calls, 0 held-out runs: 630 calls" in said.out
     assert "ends early at: a score of 0.9, 5 candidates in a row that are no better, 200 calls" in said.out
     assert "warning: the study may take 630 calls, the budget allows 200; it stops there" in said.out
     assert "no held-out test" in said.out

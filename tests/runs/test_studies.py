@@ -492,6 +492,19 @@ def test_the_price_is_a_bound_that_is_known_before_the_start(work: Path) -> None
     assert optimized(path).usage.calls == price.calls
 
 
+def test_the_price_is_that_of_the_largest_team_that_the_bounds_allow(work: Path) -> None:
+    parameters = [
+        {"path": "swarm.agents.solver", "low": 1, "high": 6, "integer": True},
+        {"path": "swarm.topology.rounds", "low": 1, "high": 5, "integer": True},
+    ]
+    swarm = {"agents": {"solver": 2}, "topology": "debate"}
+    study, price = priced(
+        project(work, model="scripted", swarm=swarm, optimize={"use": "pso", "parameters": parameters})
+    )
+    assert study.evaluator.calls(study.study.start[0]) == 2 * 3
+    assert (price.calls_each, price.counted, price.test_calls) == (6 * 5, True, 20 * 30)
+
+
 def test_a_wall_of_examples_lowers_the_price_and_money_is_told_where_it_is_known(work: Path) -> None:
     rates = {"vllm/m": {"prompt_usd_per_million": 1.0, "completion_usd_per_million": 2.0}}
     _, price = priced(project(work, prices=rates, optimize={"examples": 30}))

@@ -23,14 +23,14 @@ _CHARS_PER_TOKEN = 4
 
 
 class StudyPrice(msgspec.Struct, frozen=True):
-    """What a study takes at most, if its candidates are as large as the task's own team.
+    """What a study takes at most: as far as calls are counted, with the largest team that numbers and choices allow.
 
     Attributes:
         examples: that are run; the optimizer's own bound, or the task's wall if that is lower. `None`: nobody says.
         asks: of critic and editor; `None`: nobody says.
         held_out: examples of the final test, start and winner together.
-        calls_each: of one example.
-        counted: whether `calls_each` is exact, or as rehearsed.
+        calls_each: of one example, at most.
+        counted: whether `calls_each` is counted, or as the task's own team was rehearsed.
         calls: model calls, all together; `None`: nobody says.
         prompt_tokens: read, all together, roughly.
         completion_tokens: written, roughly.
@@ -64,11 +64,11 @@ async def price_study(study: StudyPlan) -> StudyPrice:
     count = max(1, len(sample.items))
     known = prices(study.plan(sample.program))
     found = await estimate(sample, known, embedder_price(sample))
-    ends = [study.evaluator.calls(one) for one in study.study.start]
-    counted = found.counted and ends[0] is not None
-    each = ends[0] if counted and ends[0] is not None else math.ceil(found.calls / count)
-    read, written = found.prompt_tokens / count, found.completion_tokens / count
-    usd = None if found.cost_usd is None else found.cost_usd / count
+    own, largest = found.calls / count, study.teams.largest
+    each = math.ceil(own) if largest is None else largest
+    scale = each / own / count if own else 1 / count
+    read, written = found.prompt_tokens * scale, found.completion_tokens * scale
+    usd = None if found.cost_usd is None else found.cost_usd * scale
     examples, asks = _most(study)
     held_out = 2 * len(study.examples.test.ids)
     one_ask = _ask(study, found, count, known)
@@ -80,7 +80,7 @@ async def price_study(study: StudyPlan) -> StudyPrice:
         asks,
         held_out,
         each,
-        counted,
+        largest is not None,
         None if total is None else shares[0] * each + shares[1],
         None if total is None else round(shares[0] * read + shares[1] * (one_ask.prompt_tokens or 0)),
         None if total is None else round(shares[0] * written + shares[1] * (one_ask.completion_tokens or 0)),

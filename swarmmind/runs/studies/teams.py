@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from swarmmind.errors import SpecError, UserError
@@ -42,11 +43,13 @@ class Teams:
 
     Attributes:
         allow_code: the same.
+        largest: the calls of the largest team that `models` tried; `None` if nobody can count them.
     """
 
     def __init__(self, plan: Plan, bounds: Sequence[Bound], *, allow_code: bool = False) -> None:
         self._plan, self._bounds, self.allow_code = plan, bounds, allow_code
         self._known: dict[str, Crew | str] = {}
+        self.largest: int | None = None
 
     def task(self, values: Values) -> LoadedTask:
         """The task with a candidate's values.
@@ -103,10 +106,19 @@ class Teams:
         Raises:
             SpecError: a value that is offered cannot be taken, all others being the task's own; with its place.
         """
-        found = models_named(self.crew(start).loaded)
+        own = self.crew(start)
+        found, tried, largest = models_named(own.loaded), [own], dict(start)
         for bound in self._bounds:
-            for value in _ends(bound):
-                found |= models_named(self._tried(bound, value, start).loaded)
+            ends = {at: self._tried(bound, value, start) for at, value in enumerate(_ends(bound))}
+            for crew in ends.values():
+                found |= models_named(crew.loaded)
+            tried += ends.values()
+            if ends:
+                largest[bound.name] = _ends(bound)[max(ends, key=lambda at: ends[at].calls or 0)]
+        with suppress(UserError):  # values that each make a team need not make one together
+            tried.append(self.crew(largest))
+        counts = [crew.calls for crew in tried if crew.calls is not None]
+        self.largest = max(counts) if len(counts) == len(tried) else None
         return found
 
     def _tried(self, bound: Bound, value: Any, start: Values) -> Crew:
