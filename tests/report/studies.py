@@ -152,7 +152,7 @@ def written(folder: Path, *rows: tuple[str, Any], program: str = "run/0/search")
 
     def write(kept: Journal) -> Iterator[None]:
         for at, (name, data) in enumerate(rows):
-            kept.record(f"{program}/{at}/{name}", name, data)
+            kept.record(f"{program}/{at}/{name.replace('/', '|')}", name, data)
         yield
 
     return runs.journal(folder, write)
