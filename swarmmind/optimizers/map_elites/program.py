@@ -62,29 +62,19 @@ def map_elites(
     Raises:
         UserError: nothing here may change, a split is empty, or descriptors are of one measure, or of none there is.
     """
-    if not study.of(*LANGUAGE, *CHANCE):
-        raise UserError("map-elites changes texts, workflows, choices, numbers and graphs; the study has none of them")
-    if not study.train.ids or not study.validate.ids:
-        raise UserError("map-elites needs examples to learn from and others to choose by")
+    _expect_study(study)
     grid = Grid(descriptors, outside)
     breeder = Breeder(ctx, study, grid, editor, crossover, spread, max_similarity)
     ids = study.train.ids
     found: list[Evaluation] = yield [Evaluate(one, study.train, ids) for one in breeder.first(initial)]
-    _expect(descriptors, found)
+    _expect_measures(descriptors, found)
     came = Counter[str](grid.add(one) for one in found)
     kept: Evaluation | None = None
     judged: set[str] = set()
     for step in range(steps + 1):
         if step:
-            rep = step if remeasure else 0
             parents = [grid.select(breeder.rng, choose) if grid.elites else found[0] for _ in range(batch)]
-            children: list[tuple[Plan, Candidate]] = yield from breeder.children(parents)
-            seen: list[Evaluation] = (
-                (yield [Evaluate(one, study.train, ids, rep) for _, one in children]) if children else []
-            )
-            if remeasure:
-                yield from _remeasured(study, grid, seen, rep)
-            came = breeder.settled([plan for plan, _ in children], seen)
+            came = yield from _round(study, grid, breeder, parents, step if remeasure else None)
         best = grid.best() or found[0]
         if best.candidate.id not in judged:
             judged.add(best.candidate.id)
@@ -101,7 +91,14 @@ def map_elites_most(
     return Most(examples, steps * batch if study.of(*LANGUAGE) else 0)
 
 
-def _expect(descriptors: Sequence[Descriptor], found: Sequence[Evaluation]) -> None:
+def _expect_study(study: Study) -> None:
+    if not study.of(*LANGUAGE, *CHANCE):
+        raise UserError("map-elites changes texts, workflows, choices, numbers and graphs; the study has none of them")
+    if not study.train.ids or not study.validate.ids:
+        raise UserError("map-elites needs examples to learn from and others to choose by")
+
+
+def _expect_measures(descriptors: Sequence[Descriptor], found: Sequence[Evaluation]) -> None:
     """That every measure of the grid is one of these runs.
 
     Raises:
@@ -114,6 +111,20 @@ def _expect(descriptors: Sequence[Descriptor], found: Sequence[Evaluation]) -> N
             raise UserError(
                 f"descriptors: expected measures of the runs ({measured}), found {name!r}{near(name, known)}"
             )
+
+
+def _round(study: Study, grid: Grid, breeder: Breeder, parents: Sequence[Evaluation], rep: int | None) -> Program:
+    """Make children and let them challenge elites; returns what became of how many.
+
+    With a `rep`, children are measured as that one, and so are the elites whom they challenge.
+    """
+    children: list[tuple[Plan, Candidate]] = yield from breeder.children(parents)
+    seen: list[Evaluation] = []
+    if children:
+        seen = yield [Evaluate(one, study.train, study.train.ids, rep or 0) for _, one in children]
+    if rep is not None:
+        yield from _remeasured(study, grid, seen, rep)
+    return breeder.settled([plan for plan, _ in children], seen)
 
 
 def _remeasured(study: Study, grid: Grid, seen: Sequence[Evaluation], rep: int) -> Program:
