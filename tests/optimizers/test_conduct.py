@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swarmmind.effects import Ask, Limits, Message, Program
+from swarmmind.errors import Failed
+from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.conduct import Stops, conduct
 from swarmmind.optimizers.parameters import NumberParameter
 from swarmmind.optimizers.study import Evaluate, Keep, Scored, Split, Study
@@ -187,3 +190,38 @@ def test_resumed_it_asks_nothing_again(tmp_path: Path) -> None:
     assert again == whole
     assert len(second.asked) == len(first.asked) - 25
     assert list(content(tmp_path / "cut")) == list(content(tmp_path / "whole"))
+
+
+class Forgetful:
+    """An evaluator whose agents' memory fails."""
+
+    def __call__(self, one: Candidate, example: str, rep: int, /) -> Callable[[Context], Program]:
+        def program(ctx: Context) -> Program:
+            yield []
+            raise Failed("the embedder failed", "memory")
+
+        return program
+
+    def calls(self, one: Candidate, /) -> int:
+        return 0
+
+
+def test_failed_memory_ends_a_study_so_that_a_resumed_one_tries_again(tmp_path: Path) -> None:
+    given = study((DIGIT,), {"digit": 1})
+
+    def program(ctx: Context) -> Program:
+        return conduct(ctx, given, climb, Forgetful())
+
+    played = play(program, tmp_path / "j")
+    assert played.outcome.failure is not None
+    assert played.outcome.failure.kind == "memory"
+
+
+def test_what_was_kept_outlives_an_outage(tmp_path: Path) -> None:
+    def dying(values: Any, example: str, rep: int) -> Any:
+        return nines(values, example, rep) if values["digit"] < 4 else Scored(None, error="gone")
+
+    end, _ = conducted(climb, study((DIGIT,), {"digit": 1}), Function(dying), tmp_path / "j")
+    assert (end.reason, end.best.values["digit"]) == ("failed", 3)
+    assert "none of 10 examples could be scored; the first: gone" in end.error
+    assert end.scores[end.best.id] == dict.fromkeys((f"validate-{at}" for at in range(10)), 3 / 9)

@@ -25,7 +25,7 @@ def climb(ctx, study, steps: int = 4):
     parameter = study.parameters[0]
     for _ in range(steps):
         [seen] = yield [Evaluate(best, study.train, study.train.ids)]
-        failing = seen.failing()
+        failing = [*before.failing()[:1], *seen.failing()]  # of validation there should be none to quote
         [said] = yield [criticize(study, [parameter], best, failing[:3])]
         wrong = critiques(said, [parameter], failing[:3]) or [Critique(parameter.name, "raise it")]
         [reply] = yield [edit(study, parameter, best, wrong)]

@@ -398,6 +398,39 @@ def test_a_budget_is_a_wall_the_test_is_paid_for_and_more_of_it_goes_on(wall: in
     assert calls(more.path, within="search") == calls(whole.path, within="search")
 
 
+JUMP = """
+from swarmmind.effects import Ask
+from swarmmind.optimizers.study import Evaluate, Keep
+
+def poll(ctx, society, samples: int = 1):
+    replies = yield [Ask(society.agents[0], (society.question.prompt(),)) for _ in range(samples)]
+    return replies[0].value
+
+def jump(ctx, study):
+    child = study.start[0].child({"swarm.topology.samples": 9})
+    [_, seen] = yield [Evaluate(one, study.validate, study.validate.ids) for one in (study.start[0], child)]
+    yield [Keep(child, seen)]
+"""
+
+
+def test_a_winner_too_large_for_what_was_set_aside_is_tested_when_there_is_more(work: Path) -> None:
+    (work / "mine.py").write_text(JUMP)
+    samples = {"path": "swarm.topology.samples", "low": 1, "high": 9, "integer": True}
+    changes = {"use": "./mine.py:jump", "parameters": [samples], "validate": 4, "test": 4}
+    swarm = {"agents": {"solver": 1}, "topology": "./mine.py:poll"}
+    part = optimized(project(work, model="scripted", swarm=swarm, budget={"calls": 50}, optimize=changes))
+    assert (part.status, part.stopped, told(part).held_out) == ("stopped", "calls", None)
+    assert part.usage.calls <= 50
+    assert any("the held-out test was not made" in warning for warning in part.warnings)
+    assert told(part).changed == ["swarm.topology.samples"]
+    more = resumed(part.folder, overrides=["budget.calls=100"])
+    assert (more.status, more.usage.calls) == ("finished", 40 + 40)
+    held = told(more).held_out
+    assert held is not None
+    assert held.gain is not None
+    assert held.gain.n == 4
+
+
 def test_a_budget_that_the_test_alone_would_take_is_refused_before_anything_is_paid(work: Path) -> None:
     server = FakeEndpoint(answered)
     with pytest.raises(SpecError, match=r"task.yaml:1:\d+: budget.calls: the held-out test alone takes about 20 of 20"):

@@ -20,6 +20,8 @@ _QUOTED_CASES = 3  # in a critic's prompt
 _ASK_COMPLETION_TOKENS = 500  # of a critic or editor, typically
 _MARGIN = 1.5  # the winner's prompts may be longer than the start's
 _CHARS_PER_TOKEN = 4
+_STRUCTURES = ("workflow", "graph", "edges")
+_GROWTH = 3  # by which a winner's structure is taken to have grown, where nobody can tell
 
 
 class StudyPrice(msgspec.Struct, frozen=True):
@@ -30,12 +32,13 @@ class StudyPrice(msgspec.Struct, frozen=True):
         asks: of critic and editor; `None`: nobody says.
         held_out: examples of the final test, start and winner together.
         calls_each: of one example, at most.
-        counted: whether `calls_each` is counted, or as the task's own team was rehearsed.
+        counted: whether `calls_each` is a bound; else it is what the task's own team takes, and a workflow, a graph or
+            drawn edges may grow.
         calls: model calls, all together; `None`: nobody says.
         prompt_tokens: read, all together, roughly.
         completion_tokens: written, roughly.
         cost_usd: of these; `None` without prices.
-        test_calls: of `calls`, the final test's.
+        test_calls: what is set aside for the final test.
         test_tokens: likewise, of tokens read and written.
         test_usd: likewise, of money.
     """
@@ -65,12 +68,14 @@ async def price_study(study: StudyPlan) -> StudyPrice:
     known = prices(study.plan(sample.program))
     found = await estimate(sample, known, embedder_price(sample))
     own, largest = found.calls / count, study.teams.largest
+    grows = bool(study.study.of(*_STRUCTURES))
     each = math.ceil(own) if largest is None else largest
     scale = each / own / count if own else 1 / count
     read, written = found.prompt_tokens * scale, found.completion_tokens * scale
     usd = None if found.cost_usd is None else found.cost_usd * scale
     examples, asks = _most(study)
     held_out = 2 * len(study.examples.test.ids)
+    tested = (1 + _GROWTH) * len(study.examples.test.ids) if grows else held_out
     one_ask = _ask(study, found, count, known)
     total = None if examples is None or asks is None else examples + held_out
     shares = (0, 0) if total is None or asks is None else (total, asks)
@@ -80,14 +85,14 @@ async def price_study(study: StudyPlan) -> StudyPrice:
         asks,
         held_out,
         each,
-        largest is not None,
+        largest is not None and not grows,
         None if total is None else shares[0] * each + shares[1],
         None if total is None else round(shares[0] * read + shares[1] * (one_ask.prompt_tokens or 0)),
         None if total is None else round(shares[0] * written + shares[1] * (one_ask.completion_tokens or 0)),
         None if total is None else money,
-        held_out * each,
-        round(held_out * (read + written)),
-        None if usd is None else held_out * usd,
+        tested * each,
+        round(tested * (read + written)),
+        None if usd is None else tested * usd,
     )
 
 
