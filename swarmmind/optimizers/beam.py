@@ -26,6 +26,7 @@ from swarmmind.optimizers.study import Case, Evaluate, Evaluation, Keep, Most, O
 from swarmmind.ports import Context
 
 Count = Annotated[int, Field(ge=1, le=100_000)]
+Score = Annotated[float, Field(allow_inf_nan=False)]
 Few = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -42,7 +43,7 @@ def beam(
     sampled: Few = 0,
     bandit: Bandit = "auto",
     budget: Count = 2048,
-    perfect: float = 1.0,
+    perfect: Score = 1.0,
 ) -> Program:
     """Search for better texts; keeps the member of a beam that does best on validation.
 

@@ -18,12 +18,11 @@ from swarmmind.effects import Program
 from swarmmind.errors import MissingExtra
 from swarmmind.optimizers.acceptance import strict
 from swarmmind.optimizers.candidate import Candidate
-from swarmmind.optimizers.pareto import Components, Count, pareto_most, reflected
+from swarmmind.optimizers.pareto import Components, Count, Score, Select, pareto_most, reflected
 from swarmmind.optimizers.reflection import texts
 from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Optimizer, Split, Study
 from swarmmind.ports import Context
 
-Select: TypeAlias = Literal["pareto", "best", "epsilon-greedy", "top-k"]
 Accept: TypeAlias = Literal["strict", "not-worse"]
 
 _SELECT = {"pareto": "pareto", "best": "current_best", "epsilon-greedy": "epsilon_greedy", "top-k": "top_k_pareto"}
@@ -38,7 +37,7 @@ def gepa(
     batch: Count = 3,
     components: Components = "round-robin",
     accept: Accept = "strict",
-    perfect: float = 1.0,
+    perfect: Score = 1.0,
 ) -> Program:
     """Evolve a study's texts with the package; keeps what does best on validation.
 

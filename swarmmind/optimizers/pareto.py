@@ -31,6 +31,7 @@ Select: TypeAlias = Literal["pareto", "best", "epsilon-greedy", "top-k"]
 Components: TypeAlias = Literal["round-robin", "all"]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def pareto(
@@ -43,7 +44,7 @@ def pareto(
     components: Components = "round-robin",
     accept: Rule = "strict",
     alpha: Share = 0.2,
-    perfect: float = 1.0,
+    perfect: Score = 1.0,
     epsilon: Share = 0.1,
     top: Count = 5,
     merge: Annotated[int, Field(ge=0, le=1000)] = 0,

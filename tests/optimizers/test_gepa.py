@@ -95,15 +95,32 @@ def test_texts_take_turns_or_change_together(tmp_path: Path, components: Any, as
     assert len(played.asked) == asks
 
 
+def again(request: Request, rng: random.Random) -> str:
+    """A text that is new and no better."""
+    return document(value=f"0{request.observation['value']}", note="")
+
+
 def test_a_missing_score_is_no_zero_and_its_batch_is_not_reflected_on(tmp_path: Path) -> None:
     def flaky(values: Mapping[str, Any], example: str, rep: int) -> Scored:
         return Scored(None, error="timeout") if example.endswith("-3") else digits(values, example, rep)
 
-    given = study((PROMPT,), {"prompt": "8"})
-    end, played = conducted(gepa, given, Function(flaky), tmp_path / "j", answers=raises, steps=4)
+    given = study((PROMPT,), {"prompt": "6"})
+    end, played = conducted(gepa, given, Function(flaky), tmp_path / "j", answers=again, steps=12)
     assert end.evaluation is not None
-    assert (end.best.values["prompt"], end.evaluation.mean, end.evaluation.scores["validate-3"]) == ("9", 1.0, None)
+    assert (end.evaluation.mean, end.evaluation.scores["validate-3"]) == (pytest.approx(6 / 9), None)
+    assert 4 <= len(played.asked) < 12
     assert all("Run train-3:" not in asked for asked in played.asked)
+
+
+def test_a_missing_score_of_a_child_does_not_get_it_accepted(tmp_path: Path) -> None:
+    def flaky(values: Mapping[str, Any], example: str, rep: int) -> Scored:
+        lost = values["prompt"] != "6" and example == "train-3"
+        return Scored(None, error="timeout") if lost else digits(values, example, rep)
+
+    function, given = Function(flaky), study((PROMPT,), {"prompt": "6"})
+    conducted(gepa, given, function, tmp_path / "j", answers=again, steps=12)
+    assert any(example == "train-3" and one != given.start[0].id for one, example, _ in function.asked)
+    assert {one for one, example, _ in function.asked if example.startswith("validate")} == {given.start[0].id}
 
 
 @pytest.mark.parametrize("said", ["no JSON", document(value="", note=""), document(value="no {{ such }}", note="")])

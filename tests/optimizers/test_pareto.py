@@ -118,8 +118,8 @@ def test_a_merge_takes_what_changed_and_of_what_both_changed_the_better_parents(
 def test_no_merge_with_a_descendant_nor_below_a_better_ancestor() -> None:
     root, one, other = tree()
     assert merges(pool(on(root, 0.9, 0.9, 0.9), on(one, 1, 0, 0), on(other, 0, 1, 0)), ["a", "b", "c"]) == []
-    child = one.child({"b": "b3"})
-    assert merges(pool(on(root, 0, 0, 0), on(one, 1, 0, 0), on(child, 0, 1, 0)), ["a", "b", "c"]) == []
+    child = one.child({"a": "a9", "b": "b3"})
+    assert merges(pool(on(root, 0, 0, 0), on(one, 1, 1, 0), on(child, 0, 0, 1)), ["a", "b", "c"]) == []
 
 
 def test_merges_are_compared_on_all_sorts_of_examples() -> None:
