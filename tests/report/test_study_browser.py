@@ -10,6 +10,7 @@ import pytest
 from anyio.to_thread import run_sync
 
 from swarmmind.report import render_study
+from swarmmind.report.studies.verdict import score
 
 from . import runs, studies
 from .browser import PROGRAM, Page, chromium
@@ -114,7 +115,7 @@ async def test_scores_are_points_bars_and_steps(browser: Page, tmp_path: Path):
     assert await browser.evaluate(dots.format("rings")) == 4
     assert (await browser.evaluate("document.querySelector('.chart .steps').getAttribute('d')")).count("V") == 3
     await press(browser, "document.querySelector('svg.scores')", "Home")
-    assert (await browser.text("#chart .hint")).startswith("#1, kept: validation 0 (-0.0754 to 0.0754)")
+    assert (await browser.text("#chart .hint")).startswith("#1, kept: validation 0 (-0.075 to 0.075)")
     await press(browser, "document.querySelector('svg.scores')", "ArrowRight")
     await press(browser, "document.querySelector('svg.scores')", "Enter")
     await browser.until("document.querySelector('#chart .detail article')")
@@ -163,6 +164,12 @@ async def test_candidates_are_sorted_searched_and_opened(browser: Page, tmp_path
     await browser.enter('[aria-label="which candidates"]', "kept")
     kept = await browser.evaluate("INDEX.kept.filter(Boolean).length")
     assert f"{kept} candidates" in await browser.text("#table .note")
+
+
+async def test_a_score_reads_the_same_in_the_page_and_in_words(browser: Page, tmp_path: Path):
+    await visit(browser, lambda: studies.small(tmp_path / "run"))
+    values = [0.0, -0.004, 0.00123456, 0.0552, 0.12345, 0.9996, -1.0085, 12.344, 99.999, 123.456, 1234.5678, -98765.4]
+    assert await browser.evaluate(f"{values}.map(digits)") == [score(value) for value in values]
 
 
 async def test_a_bubble_of_the_tree_lists_what_it_folds(browser: Page, tmp_path: Path):

@@ -7,8 +7,9 @@ const CROWD = 300; /* of candidates: from there on, intervals are drawn of the k
 /* A score as `report.studies.verdict.score` says it. */
 function digits(value) {
   if (value === null || value === undefined) return "unknown";
-  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en-US");
-  return String(Number(value.toPrecision(Math.abs(value) < 100 ? 3 : 4)) || 0);
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString("en-US");
+  return String(Number(size < 0.01 ? value.toPrecision(2) : value.toFixed(size < 10 ? 3 : size < 100 ? 2 : 1)) || 0);
 }
 const sure = (seen) => (seen ? digits(seen[0]) + (seen[1] === null || seen[1] === seen[2] ? "" : ` (${digits(seen[1])} to ${digits(seen[2])})`) : "");
 const scoreOf = (one) => INDEX.seen.validate[one] || INDEX.seen.train[one];
@@ -52,7 +53,7 @@ function scoreChart(home, open) {
       const own = points.filter((point) => point[0] === split);
       const whiskers = own.filter(([, at, one]) => barred(at) && one[1] !== null).map(([, at, one]) => `M${x(at).toFixed(1)} ${y(one[1]).toFixed(1)}V${y(one[2]).toFixed(1)}`).join("");
       const dots = own.map(([, at, one]) => `M${(x(at) - radius).toFixed(1)} ${y(one[0]).toFixed(1)}a${radius} ${radius} 0 1 0 ${2 * radius} 0a${radius} ${radius} 0 1 0 ${-2 * radius} 0`).join("");
-      picture.append(svg("path", { class: `${split} bar`, d: whiskers }), svg("path", { class: `${split} dots`, d: dots }));
+      picture.append(svg("path", { class: `${split} whisker`, d: whiskers }), svg("path", { class: `${split} dots`, d: dots }));
     }
     if (keeps.length) {
       let latest = 0;
@@ -86,9 +87,9 @@ function scoreChart(home, open) {
     fill(mark, { x1: x(one), x2: x(one) }, []);
     hint.textContent = visible(brief(one));
   }
-  const swatch = (kind) => svg("svg", { class: "swatch", viewBox: "0 0 26 12", "aria-hidden": "true" }, svg("g", { class: "scores" }, kind === "steps" ? svg("path", { class: "steps", d: "M1 9H9V3H25" }) : [svg("path", { class: `${kind} bar`, d: "M13 0V12" }), svg("circle", { class: `${kind} dots`, cx: 13, cy: 6, r: 4 })]));
+  const swatch = (kind) => svg("svg", { class: "swatch", viewBox: "0 0 26 12", "aria-hidden": "true" }, svg("g", { class: "scores" }, kind === "steps" ? svg("path", { class: "steps", d: "M1 9H9V3H25" }) : [svg("path", { class: `${kind} whisker`, d: "M13 0V12" }), svg("circle", { class: `${kind} dots`, cx: 13, cy: 6, r: 4 })]));
   const choices = splits.map((split) => el("label", {}, splits.length > 1 ? el("input", { type: "checkbox", checked: true, change: (event) => { shown[split] = event.target.checked; draw(); } }) : "", " ", swatch(split), SPLIT_NAMES[split]));
-  home.replaceChildren(el("div", { class: "bar" }, choices, el("span", {}, swatch("steps"), "best so far")),
+  home.replaceChildren(el("div", { class: "legend choices" }, choices, el("span", {}, swatch("steps"), "best so far")),
     holder, hint, el("p", { class: "note" }, `Bars are 95 % intervals of the mean${count > CROWD ? ", here of kept candidates only" : ""}. Scores of candidates that were tried on other examples are not strictly comparable. Click, or press Enter, to see a candidate.`), panel);
   draw();
 }

@@ -196,7 +196,7 @@ class _Details:
     def _text(self, value: Any) -> str | None:
         if value is None:
             return None
-        whole = text.plain(value)
+        whole = f"{value:.6g}" if isinstance(value, float) else text.plain(value)
         if len(whole) <= TEXT_CHARACTERS:
             return whole
         self.clipped += 1

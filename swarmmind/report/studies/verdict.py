@@ -149,11 +149,14 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def score(value: float | None) -> str:
-    """A score with three digits that mean something."""
+    """A score, with as many digits as mean something."""
     if value is None:
         return "unknown"
-    plain = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}" if abs(value) < 100 else f"{value:.4g}"
-    return plain if float(plain.replace(",", "")) else "0"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    plain = f"{value:.2g}" if size < 0.01 else f"{value:.{3 if size < 10 else 2 if size < 100 else 1}f}"
+    return f"{float(plain):.6g}" if float(plain) else "0"
 
 
 def _signed(value: float) -> str:
