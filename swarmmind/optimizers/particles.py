@@ -23,6 +23,8 @@ _Floats: TypeAlias = NDArray[np.float64]
 
 PULL = 0.75
 """A best's distribution keeps this share of itself; the rest goes to the options that were drawn."""
+DOUBT = 2
+"""So many measurements of a best weigh as much as what is known of all bests."""
 _REBOUND = -0.5  # of its velocity, what a number has left after it was stopped by a wall
 
 
@@ -177,6 +179,19 @@ class Best:
         """With the average of each example's scores."""
         averages = {example: sum(scores) / len(scores) for example, scores in self._scores.items()}
         return self._seen._replace(scores={**averages})
+
+
+def trusted(best: Sequence[Best]) -> _Floats:
+    """How good the bests are: their means, drawn to the mean of all the more, the fewer measurements there are.
+
+    Of two means that are equal the one that is less likely to be luck leads (as by Stein's estimator, the noise not
+    being known); where all were measured equally often, this changes no order.
+    """
+    means = np.array([one.mean for one in best])
+    known = np.isfinite(means)
+    weights = np.array([one.times / (one.times + DOUBT) for one in best])
+    middle = means[known].mean() if known.any() else 0.0
+    return np.where(known, middle + weights * (np.where(known, means, middle) - middle), -np.inf)
 
 
 def _width(parameter: NumberParameter | ChoiceParameter) -> int:

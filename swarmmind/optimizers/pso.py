@@ -6,7 +6,7 @@ Every particle remembers where it did best, and flies on between that place and 
 
 All particles of an iteration are scored in one list, on the same examples with the same chance, so any number of
 workers can take part. Scores are noisy: a best that was lucky once would stand for good, so bests are measured again
-in each iteration, and stand by their average.
+in each iteration, and stand by their average, which counts for the more, the more measurements it is of.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from swarmmind.effects import Program, Record
@@ -24,7 +25,7 @@ from swarmmind.errors import UserError
 from swarmmind.optimizers.acceptance import strict
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.parameters import ChoiceParameter, NumberParameter
-from swarmmind.optimizers.particles import Best, Motion, Neighborhood, Particles
+from swarmmind.optimizers.particles import Best, Motion, Neighborhood, Particles, trusted
 from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Most, Optimizer, Study
 from swarmmind.ports import Context
 
@@ -83,7 +84,7 @@ def pso(
         rep = iteration if remeasure else 0
         seen = yield [Evaluate(one, study.train, examples, rep, needed=False) for one in (*here, *again)]
         _observe(swarm, best, seen[:particles], seen[particles:])
-        yield from podium.receive(best, 2 if remeasure else 1)
+        yield from podium.receive(best, swarm.fitness, 2 if remeasure else 1)
         speed = float(np.abs(swarm.velocity).mean())
         yield [Record("swarm", {"iteration": iteration, "best": float(swarm.fitness.max()), "speed": speed})]
         swarm.move(motion)
@@ -117,7 +118,7 @@ def _observe(swarm: Particles, best: list[Best], seen: Sequence[Evaluation], aga
             best[at] = Best(seen[at])
     for at in moved:
         swarm.improved(at)
-    swarm.fitness = np.array([one.mean for one in best])
+    swarm.fitness = trusted(best)
 
 
 class _Podium:
@@ -142,15 +143,15 @@ class _Podium:
         self._kept = seen
         yield [Keep(seen.candidate, seen)]
 
-    def receive(self, best: Sequence[Best], times: int) -> Program:
+    def receive(self, best: Sequence[Best], fitness: NDArray[np.float64], times: int) -> Program:
         """Somebody may have come to lead the swarm; whoever was not measured so many times may have been lucky."""
         if self._leader is None:  # the first start; nothing is known of it yet if it failed
             self._leader = best[0]
             if not self._validating and best[0].mean > -math.inf:
                 yield from self._keep(best[0].evaluation)
-        sure = [one for one in best if one.times >= times]
-        leader = max(sure, key=lambda one: one.mean, default=self._leader)
-        if leader.candidate.id == self._leader.candidate.id or leader.mean <= self._leader.mean:
+        sure = [at for at, one in enumerate(best) if one.times >= times and one.mean > -math.inf]
+        leader = best[max(sure, key=lambda at: fitness[at])] if sure else self._leader
+        if leader.candidate.id == self._leader.candidate.id:
             return
         self._leader = leader
         found = (yield from self._validated(leader.candidate)) if self._validating else leader.evaluation

@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Agent, Ask, Json, Message, Program, Reply, Usage
+from swarmmind.effects import Agent, Ask, Json, Message, Program, Record, Reply, Usage
 from swarmmind.models.example_json import example
 from swarmmind.optimizers.candidate import Candidate, candidate
 from swarmmind.optimizers.parameters import (
@@ -26,10 +26,10 @@ from swarmmind.optimizers.parameters import (
     TextParameter,
     WorkflowParameter,
 )
-from swarmmind.optimizers.study import Scored, Split, Step, Study
+from swarmmind.optimizers.study import Evaluate, Evaluator, Keep, Optimize, Scored, Split, Step, Study
 from swarmmind.optimizers.tracing import measures
 from swarmmind.ports import Context, Request
-from swarmmind.testing.marks import MARK, filled, marked
+from swarmmind.testing.marks import MARK, Killed, filled, marked
 from swarmmind.testing.play import MODEL
 
 _ROLES = ("drafter", "checker")
@@ -52,6 +52,9 @@ _PARAMETERS: tuple[tuple[Parameter, Any], ...] = (
     (EdgesParameter("edges", _EDGES), dict.fromkeys(_EDGES, 0.0)),
     (WorkflowParameter("team", "the team"), _TEAM),
 )
+CANARY = "canary-of-"
+"""Stands in whatever a validation run says; what it is of follows."""
+
 _LEVELS = 4  # of scores above 0
 
 
@@ -111,6 +114,118 @@ class Team:
         return len(self._workers(one))
 
 
+class Evaluating:
+    """An evaluator that counts, and whose validation runs hold words that no prompt may hold.
+
+    Args:
+        score: says another score, from the number of the candidate and the example's, both from 0.
+        missing: whether the first measurement of a split's first example has no score.
+        kill_after: so many evaluations are begun, and the next one kills the run.
+
+    Attributes:
+        runs: what was asked for, as candidate, example and rep.
+    """
+
+    def __init__(
+        self,
+        *,
+        score: Callable[[int, int], float] | None = None,
+        missing: bool = False,
+        kill_after: int | None = None,
+    ) -> None:
+        self._score, self._missing, self._kill_after = score, missing, kill_after
+        self.runs: list[tuple[str, str, int]] = []
+        self._numbers: dict[str, int] = {}
+
+    def begin(self, evaluator: Evaluator, study: Study) -> None:
+        """Whose scores these are."""
+        self._evaluator, self._validating = evaluator, study.validate.ids
+        self._examples = (*study.train.ids, *study.validate.ids)
+        self._firsts = [split.ids[0] for split in (study.train, study.validate) if len(split.ids) > 1]
+
+    def __call__(self, one: Candidate, example: str, rep: int) -> Scored | Callable[[Context], Program]:
+        """The evaluator's score, or the program that returns it.
+
+        Raises:
+            Killed: this is one evaluation too many.
+        """
+        if len(self.runs) == self._kill_after:
+            raise Killed
+        self.runs.append((one.id, example, rep))
+        self._numbers.setdefault(one.id, len(self._numbers))
+        if self._missing and example in self._firsts and self.runs.count((one.id, example, rep)) == 1:
+            return Scored(None, error="the server is busy")
+        run = self._evaluator(one, example, rep)
+        if isinstance(run, Scored):
+            return self._told(run, one, example)
+
+        def program(ctx: Context) -> Program:
+            scored = yield from run(ctx)
+            return self._told(scored, one, example)
+
+        return program
+
+    def _told(self, run: Scored, one: Candidate, example: str) -> Scored:
+        if self._score is not None and run.score is not None:
+            score = self._score(self._numbers[one.id], self._examples.index(example))
+            run = msgspec.structs.replace(run, score=score)
+        if example not in self._validating:
+            return run
+        canary = f"{CANARY}{example}"
+        steps = tuple(step._replace(prompt=f"{step.prompt} {canary}", output=canary) for step in run.steps)
+        return msgspec.structs.replace(
+            run, output=f"{run.output} {canary}", feedback=canary, question=canary, target=canary, steps=steps
+        )
+
+    def calls(self, one: Candidate) -> int | None:
+        """What the evaluator says."""
+        return self._evaluator.calls(one)
+
+
+class Watched:
+    """An optimizer whose yields are looked at.
+
+    Args:
+        program: the optimizer.
+        parameters: its own.
+
+    Attributes:
+        asks: how many asks of it were answered.
+    """
+
+    def __init__(self, program: Optimize, parameters: Mapping[str, Any]) -> None:
+        self._program, self._parameters = program, parameters
+        self.asks = 0
+
+    def __call__(self, ctx: Context, study: Study) -> Program:
+        """The same program.
+
+        Raises:
+            TypeError: it yields something that no optimizer may.
+        """
+        inner = self._program(ctx, study, **self._parameters)
+        results: Any = None
+        try:
+            while True:
+                try:
+                    wanted: Any = inner.send(results)
+                except StopIteration as end:
+                    return end.value
+                _look(wanted)
+                results = yield wanted
+                self.asks += sum(isinstance(effect, Ask) for effect in wanted)
+        finally:
+            inner.close()
+
+
+def _look(wanted: Any) -> None:
+    if not isinstance(wanted, (list, tuple)):
+        raise TypeError(f"an optimizer yields lists, got {type(wanted).__name__}")
+    for effect in cast("list[Any]", wanted):
+        if not isinstance(effect, (Evaluate, Ask, Keep, Record)):
+            raise TypeError(f"an optimizer yields Evaluate, Ask, Keep and Record, got {type(effect).__name__}")
+
+
 def helpful(request: Request, mark: str) -> str:
     """What a critic or editor says that means well: a document of the wanted shape, in which a `value` is a new one of
     what was shown, and a `parameter` is one of those it was asked about. Everybody else says a marked sentence.
@@ -128,11 +243,13 @@ def helpful(request: Request, mark: str) -> str:
 
 
 def useless(request: Request, mark: str) -> str:
-    """What one says that got the shape right and nothing else: a `value` loses every placeholder."""
-    output = request.output
-    if not isinstance(output, Json):
-        return marked(request, mark)
-    return msgspec.json.encode(filled(example(_generous(output.schema), random.Random(mark)), mark)).decode()
+    """The same, but that a `value` loses every placeholder, and everything else that it should have."""
+    said = helpful(request, mark)
+    if isinstance(request.output, Json):
+        document = msgspec.json.decode(said)
+        if isinstance(document, dict) and "value" in document:
+            return msgspec.json.encode({**document, "value": mark}).decode()
+    return said
 
 
 def _generous(schema: Any) -> Any:

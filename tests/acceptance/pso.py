@@ -22,7 +22,7 @@ from swarmmind.rng import Streams
 from .experiment import Experiment
 from .paired import over, paired, rehearse
 
-SEEDS, NOISY_SEEDS = range(40), range(120)
+SEEDS = range(40)
 PARTICLES, ITERATIONS = 20, 100
 REACH = 5.12
 NOISE_SD = 2.0
@@ -212,12 +212,11 @@ class Arm(NamedTuple):
     world: World
     optimizer: str
     parameters: Mapping[str, Any]
-    seeds: range = SEEDS
     spec: str = ""
 
 
-def _swarm(world: World, spec: str, seeds: range = SEEDS, **parameters: Any) -> Arm:
-    return Arm(world, "pso", {"remeasure": False, **parameters}, seeds, spec)
+def _swarm(world: World, spec: str, **parameters: Any) -> Arm:
+    return Arm(world, "pso", {"remeasure": False, **parameters}, spec)
 
 
 def _small(evaluations: tuple[int, int], world: World, spec: str) -> Arm:
@@ -225,7 +224,7 @@ def _small(evaluations: tuple[int, int], world: World, spec: str) -> Arm:
 
 
 def _guess(world: World, evaluations: int, spec: str = "") -> Arm:
-    return Arm(world, "random", {"evaluations": evaluations}, SEEDS, spec)
+    return Arm(world, "random", {"evaluations": evaluations}, spec)
 
 
 SPHERE6, SPHERE4, RASTRIGIN4 = Numbers(sphere, 6), Numbers(sphere, 4), Numbers(rastrigin, 4)
@@ -243,13 +242,13 @@ ARMS: dict[str, Arm] = {
     "Rastrigin-4, ring": _swarm(RASTRIGIN4, "1.32", neighborhood="ring"),
     **{f"Sphere-4, {n}": _small(size, SPHERE4, ours) for n, (size, ours, _) in SMALL.items()},
     **{f"Sphere-4, {n}, random": _guess(SPHERE4, n, theirs) for n, (_, _, theirs) in SMALL.items()},
-    "noise, never measured again": _swarm(NOISY, "5.4 too good, .84", NOISY_SEEDS),
-    "noise, measured again": _swarm(NOISY, "3.1 too good, .68", NOISY_SEEDS, remeasure=True),
+    "noise, never measured again": _swarm(NOISY, "5.4 too good, .84"),
+    "noise, measured again": _swarm(NOISY, "3.1 too good, .68", remeasure=True),
     "locks": _small(MIXED_EVALUATIONS, Locks(), ".80"),
     "locks, random": _guess(Locks(), math.prod(MIXED_EVALUATIONS), ".65"),
     "flat (null)": _swarm(Flat(sphere, 4), ""),
-    "prompts, tpe": Arm(Prompts(), "tpe", {"trials": TRIALS, "batch": BATCH}, SEEDS, ".80"),
-    "prompts, random": Arm(Prompts(), "tpe", {"trials": TRIALS, "batch": BATCH, "startup": TRIALS}, SEEDS, ".75"),
+    "prompts, tpe": Arm(Prompts(), "tpe", {"trials": TRIALS, "batch": BATCH}, ".80"),
+    "prompts, random": Arm(Prompts(), "tpe", {"trials": TRIALS, "batch": BATCH, "startup": TRIALS}, ".75"),
 }  # fmt: skip
 
 
@@ -259,7 +258,7 @@ def run() -> Experiment:
         "pso", f"{len(SEEDS)} seeds, {PARTICLES} particles, {ITERATIONS} iterations",
         ["world and optimizer", "found", "spec", "reported", "speed", "examples"],
     )  # fmt: skip
-    found = {name: over(arm.seeds, play, arm.world, arm.optimizer, arm.parameters) for name, arm in ARMS.items()}
+    found = {name: over(SEEDS, play, arm.world, arm.optimizer, arm.parameters) for name, arm in ARMS.items()}
     best: dict[str, float] = {}
     for name, arm in ARMS.items():
         one = found[name]
@@ -303,7 +302,7 @@ def _expect_noise(experiment: Experiment, found: Mapping[str, Sequence[Found]]) 
     experiment.expect("never measured again: too good by", median(flattery[0]), ">", 2 * NOISE_SD)
     experiment.expect("measured again: too good by", median(flattery[1]), "<", median(flattery[0]) / 2)
     values = [median(each.true for each in arm) for arm in (again, never)]
-    experiment.expect("measured again: what is found is better", values[0], "<", values[1])
+    experiment.expect("measured again: what is found is better", values[0], "<", 0.9 * values[1])
 
 
 def _expect_counts(experiment: Experiment, found: Mapping[str, Sequence[Found]]) -> None:
