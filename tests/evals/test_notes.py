@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from swarmmind.effects import Agent
-from swarmmind.evals.notes import HEAD, POLICIES, RULES, edited, known, notes, right, unmet, worked
+from swarmmind.evals.notes import HEAD, POLICIES, RULES, known, notes, right, unmet
+from swarmmind.evals.notes.team import edited, worked
+from swarmmind.optimizers.operations import apply
+from swarmmind.optimizers.parameters import WorkflowParameter
 
 
 def policy(role: str, instructions: str = "") -> Any:
@@ -72,3 +75,31 @@ def test_an_editor_adds_what_is_asked_for_and_sometimes_loses_a_rule() -> None:
     drafts = [edited(f"Be brief.\n- {there}", [f"Add: {wanted}"], random.Random(seed)) for seed in range(200)]
     assert all(RULES[0] in known(draft) for draft in drafts)
     assert 10 <= sum(RULES[1] not in known(draft) for draft in drafts) <= 60
+
+
+def test_an_architect_writes_systems_and_moves_them_as_a_swarm_asks_for_it() -> None:
+    architect, rng = policy("editor"), random.Random(2)
+    parameter = WorkflowParameter("workflow")
+    designs = [json.loads(architect({"do": "design"}, rng))["values"]["workflow"] for _ in range(40)]
+    fine = [design for design in designs if not parameter.check(design)]
+    assert 20 <= len(fine) < 40
+    cause = architect({"do": "cause", "case": {"output": "ANSWER: Mtg today at 9:30."}}, rng)
+    assert known(cause) == [RULES[0]]
+    [flaw] = json.loads(architect({"do": "flaws", "causes": {"train-1": cause, "train-2": "A slip."}}, rng))["flaws"]
+    assert flaw["examples"] == ["train-1"]
+    values = {"workflow": {**fine[0], "roles": fine[0]["roles"][:1]}}
+    role = values["workflow"]["roles"][0]["name"]
+    seen = {
+        "do": "fuse",
+        "values": values,
+        "flaws": [{**flaw, "failed": []}, {**flaw, "failed": [f"Tell {role}: {RULES[0].words}"]}],
+    }
+    plan = json.loads(architect(seen, rng))["adjustments"]
+    assert plan == [{"flaw": 0, "adjustment": f"Tell {role}: {RULES[0].words}"}]
+    seen = {"do": "apply", "values": values, "adjustments": [{"flaw": flaw, "adjustment": plan[0]["adjustment"]}]}
+    moves = [json.loads(architect(seen, rng)) for _ in range(50)]
+    told = [move["values"]["workflow"] for move in moves if move["done"]]
+    assert 30 <= len(told) < 50
+    new, problems = apply(fine[0], told[0], parameter)
+    assert problems == []
+    assert RULES[0].words in new["roles"][0]["policy"]
