@@ -87,9 +87,6 @@ def _check(name: str, field: str, given: Any) -> None:
         raise ValueError(f"{name}: {field} must be one of {', '.join(_AGGREGATE['enum'])}, got {show(given)}")
 
 
-# --- what each does ---------------------------------------------------------------------------------------------------
-
-
 def _place(members: Sequence[Mapping[str, Any]], name: str, what: str) -> int:
     for at, member in enumerate(members):
         if member["name"] == name:
@@ -171,9 +168,6 @@ _OPERATIONS = {
     "set_aggregate": _Known(("name", "aggregate"), _sets("aggregate"), "what becomes of their answers"),
     "move_step": _Known(("name", "before"), _move_step, "the last step gives the deliverable"),
 }
-
-
-# --- what an editor is told -------------------------------------------------------------------------------------------
 
 
 def _closed(properties: Mapping[str, Any]) -> dict[str, Any]:

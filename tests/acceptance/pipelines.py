@@ -124,7 +124,8 @@ class Editor:
     """Critic and editor, as programs.
 
     Args:
-        ways: in which the editor changes a pipeline; if none, it rewrites a task.
+        ways: in which the editor changes a pipeline, one at a time: as is best if it is right, else in another way. If
+            none, it rewrites a task.
         sees: whether the critic says what is right.
         whole: whether the editor does its operations itself, without any check, and answers with the whole value.
     """
@@ -156,9 +157,11 @@ class Editor:
         if not options:
             return [{"op": "update_step", "name": steps[0]["name"], "task": f"Do it {rng.random()}."}]
         kinds = [step["roles"][0] for step in steps]
-        if told and rng.random() < RIGHT:
+        if told:
             value = [worth(option.made(kinds), told) for option in options]
-            options = [option for option, one in zip(options, value, strict=True) if one == max(value)]
+            right = rng.random() < RIGHT
+            chosen = [option for option, one in zip(options, value, strict=True) if (one == max(value)) is right]
+            options = chosen or options
         return _as_operations(steps, rng.choice(options))
 
 

@@ -23,8 +23,8 @@ from .paired import over, paired
 
 # --- structure: a hidden pipeline ------------------------------------------------------------------------------------
 
-PIPELINES = range(40, 80)
-STEPS = 24
+PIPELINES = range(40, 120)
+STEPS = 14  # about what lets all operations together end where the spec says
 
 
 class Structured(NamedTuple):
@@ -71,7 +71,7 @@ def structured(arm: str, seed: int) -> Structured:
 
 # --- requirements: the routing world, in a chain ---------------------------------------------------------------------
 
-CHAINS = range(20, 36)
+CHAINS = range(20, 32)
 CHAIN_STEPS = 14
 
 
