@@ -229,6 +229,7 @@ def test_without_a_held_out_test_nobody_is_sure():
 def test_nothing_better_and_nothing_yet():
     same = verdict(told(best={"id": "a"}))
     assert (same.answer, same.because[:21]) == ("Nothing better was found", "None of 12 candidates")
+    assert verdict(told(best={"id": "a"}, tried=1)).because.startswith("Only the start was tried")
     assert verdict({}).answer == "No winner yet"
     assert verdict({"study": 7}).answer == "No winner yet"
     assert verdict(told(held_out={"start": {"mean": "x"}, "best": 3})).answer == "Nobody can tell"

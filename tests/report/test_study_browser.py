@@ -208,7 +208,18 @@ def hostile(folder: Path) -> Path:
     (folder / "best" / "best.diff").write_text(f"--- a\n+++ b\n-{h}\n+{h}\n".replace("\x00", ""))
     (folder / "task.yaml").write_text(h)
     study = {"optimizer": h, "reason": h, "start": {"id": h}, "best": {"id": "b"}, "parts": h, "tried": h}
-    return runs.result(folder, name=h, status=h, study=study, warnings=[h], error=h, undone=h, models=[h], seed=h)
+    return runs.result(
+        folder,
+        name=h,
+        status=h,
+        study=study,
+        warnings=[h],
+        error=h,
+        undone=h,
+        models=[h],
+        seed=h,
+        failures=[{"kind": h, "count": 3, "example": h}],
+    )
 
 
 async def test_hostile_texts_stay_texts(browser: Page, tmp_path: Path):

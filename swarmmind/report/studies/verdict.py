@@ -91,7 +91,12 @@ def verdict(result: Mapping[str, Any]) -> Verdict:
         because = "There is no result yet: below is what the journal holds." if not reason else f"Because {ended}."
         return Verdict("No winner yet", "", because, compared, ended, "")
     if best.get("id") == start.get("id"):
-        tried = f"None of {text.number(study.get('tried'))} candidates was better than the start, which is the winner."
+        count = study.get("tried")
+        tried = f"None of {text.number(count)} candidates was better than the start, which is the winner."
+        if count == 1:
+            tried = (
+                "Only the start was tried: no change became a candidate (see Refusals)."
+            )
         return Verdict("Nothing better was found", "fair", tried, compared, ended, "")
     answer, kind, because = _answer(compared)
     return Verdict(answer, kind, because, compared, ended, _luck(study, compared))
