@@ -94,9 +94,7 @@ def verdict(result: Mapping[str, Any]) -> Verdict:
         count = study.get("tried")
         tried = f"None of {text.number(count)} candidates was better than the start, which is the winner."
         if count == 1:
-            tried = (
-                "Only the start was tried: no change became a candidate (see Refusals)."
-            )
+            tried = "Only the start was tried: no change became a candidate (see Refusals)."
         return Verdict("Nothing better was found", "fair", tried, compared, ended, "")
     answer, kind, because = _answer(compared)
     return Verdict(answer, kind, because, compared, ended, _luck(study, compared))
