@@ -34,7 +34,12 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
 
     @wraps(command)
     def run(*args: Any, **options: Any) -> None:
-        code = command(*args, **options)
+        try:
+            code = command(*args, **options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # `swarmmind list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         if code:
             raise typer.Exit(code)
 
@@ -67,6 +72,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, Diverged, JournalError) as error:
         sys.stderr.write(visible(" ".join(str(error).splitlines())) + "\n")
         sys.exit(2 if isinstance(error, UserError) else 1)
-    except BrokenPipeError:  # `swarmmind list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -56,8 +56,9 @@ def test_a_terminal_that_lacks_letters_is_shown_the_rest(work: Path) -> None:
     assert "a ??? b ??? c ??? d ??? result" in done.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error(work: Path) -> None:
-    shell = f"{shlex.join(SWARMMIND)} list --json | head -c 10"
+@pytest.mark.parametrize("reader", ["head -c 10", "true"])
+def test_a_reader_that_goes_away_is_no_error(reader: str, work: Path) -> None:
+    shell = f"{shlex.join(SWARMMIND)} list --json | {reader}"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", shell], cwd=work, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (0, "")
 
