@@ -125,7 +125,7 @@ class _Descent:
                 about = [one for one in said if one.parameter == parameter.name]
                 jobs.append((_Job(at, members[at], parameter), edit(self._study, parameter, members[at], about)))
             elif not reply.ok:
-                yield [unread("a critique of errors")]
+                yield [unread("a critique of errors", reply)]
         rewrites = yield from self._made(jobs)
         again = [_Job(job.member, child, job.parameter) for job, child in rewrites for _ in range(self._paraphrases)]
         paraphrases = yield from self._made([(job, reword(self._study, job.parameter, job.parent)) for job in again])
@@ -140,7 +140,7 @@ class _Descent:
         for (job, _), reply in zip(jobs, (yield [ask for _, ask in jobs]) if jobs else [], strict=True):
             change = edited(reply, job.parameter)
             if change is None:
-                yield [unread(f"an edit of {job.parameter.name}")]
+                yield [unread(f"an edit of {job.parameter.name}", reply)]
                 continue
             child = yield from propose(self._study, job.parent, {job.parameter.name: change.value}, change.note)
             if child is not None:

@@ -21,6 +21,10 @@ _Key = tuple[str, str, int]
 """Candidate, example, rep: what is measured once."""
 
 
+OUTAGES = 3
+"""So many lists in a row without a single score are no bad luck: they end a study."""
+
+
 class Stops(NamedTuple):
     """When a study ends, unless its optimizer ends it first.
 
@@ -125,7 +129,7 @@ class _Conductor:
         self._candidates: dict[str, Candidate] = {}
         self._splits = {id(s): frozenset(s.ids) for s in (study.train, study.validate)} if study else {}
         self._kept: Keep | None = None
-        self._keeps = self._since = self._examples = self._missing = self._asks = 0
+        self._keeps = self._since = self._examples = self._missing = self._asks = self._outages = 0
         self._evaluating, self._asking = Usage(), Usage()
 
     @property
@@ -167,8 +171,9 @@ class _Conductor:
             if isinstance(effect, Ask):
                 self._asks, self._asking = self._asks + 1, self._asking + result.usage
         rest = iter(said)
-        unscored = not any(run.score is not None for run in self._asked_for(wanted))
-        results = [self._result(effect, rest, unscored) for effect in wanted]
+        found = [run.score is not None for run in self._asked_for(wanted)]
+        self._outages = 0 if any(found) else self._outages + bool(found)
+        results = [self._result(effect, rest) for effect in wanted]
         for key, run in runs.items():
             if run.score is None:  # tried again, if it is asked for again
                 del self._known[key]
@@ -256,19 +261,19 @@ class _Conductor:
             for example in effect.ids if isinstance(effect, Evaluate) else ():
                 yield self._known[effect.candidate.id, example, effect.rep]
 
-    def _result(self, effect: Any, said: Iterator[Any], unscored: bool) -> Any:
+    def _result(self, effect: Any, said: Iterator[Any]) -> Any:
         if isinstance(effect, Evaluate):
-            return self._evaluation(effect, unscored)
+            return self._evaluation(effect)
         return None if isinstance(effect, Keep) else next(said)
 
-    def _evaluation(self, effect: Evaluate, unscored: bool) -> Evaluation:
-        """What is known of a candidate on the examples asked for; `unscored` if the whole list has no score.
+    def _evaluation(self, effect: Evaluate) -> Evaluation:
+        """What is known of a candidate on the examples asked for.
 
         Raises:
             Failed: nothing is.
         """
         runs = {example: self._known[effect.candidate.id, example, effect.rep] for example in effect.ids}
-        if (effect.needed or unscored) and all(run.score is None for run in runs.values()):
+        if (effect.needed or self._outages >= OUTAGES) and all(run.score is None for run in runs.values()):
             first = next(iter(runs.values())).error
             raise Failed(f"none of {len(runs)} examples could be scored; the first: {first}")
         cases = tuple(Case(example, run) for example, run in runs.items()) if effect.split.quotable else ()

@@ -123,14 +123,14 @@ class _Mutation:
 
     def child(self, parent: Candidate, ids: tuple[str, ...]) -> Program:
         """The child, or `None`: nothing to learn, nothing readable, nothing new, or nothing better."""
-        [before] = yield [Evaluate(parent, self._study.train, ids)]
+        [before] = yield [Evaluate(parent, self._study.train, ids, needed=False)]
         if not before.failing(self._perfect):
             return None
         cases = [case for case in before.cases if case.run.score is not None]
         child = yield from reflected(self._study, self._turn(parent), parent, cases)
         if child is None or child in self._pool:
             return None
-        [after] = yield [Evaluate(child, self._study.train, ids)]
+        [after] = yield [Evaluate(child, self._study.train, ids, needed=False)]
         return child if self._accept(after, before) else None
 
     def _turn(self, parent: Candidate) -> list[Parameter]:
@@ -152,7 +152,7 @@ def reflected(study: Study, parameters: Sequence[Parameter], parent: Candidate, 
     for parameter, reply in zip(parameters, replies, strict=True):
         found = edited(reply, parameter)
         if found is None:
-            yield [unread(f"a reflection on {parameter.name}")]
+            yield [unread(f"a reflection on {parameter.name}", reply)]
         else:
             changes[parameter.name] = found.value
             notes.append(found.note)

@@ -242,9 +242,11 @@ def _gate(study: Study, name: str, value: Any) -> str:
     return closed[0] if closed else "node"
 
 
-def unread(what: str) -> Record:
-    """To be yielded where a reply was no change because it could not be read."""
-    return Record("refused", {"note": what, "problems": {}})
+def unread(what: str, reply: Reply | None = None) -> Record:
+    """To be yielded where a reply was no change because there was none, or it could not be read; says why, if known."""
+    failure = reply.failure if reply else None
+    problems = {what: [f"{failure.kind}: {failure.message}"]} if failure else {}
+    return Record("refused", {"note": what, "problems": problems})
 
 
 def shown(case: Case, *, with_steps: bool = True) -> str:

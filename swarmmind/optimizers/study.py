@@ -119,7 +119,7 @@ class Evaluate(NamedTuple):
         rep: which measurement it is: equal ones are made once and remembered; another number measures afresh, with
             chance of its own, which all candidates share.
         needed: whether the study ends if not one score is there; otherwise an evaluation without any (its mean is not a
-            number) is a result too, unless nothing else in its list was scored either.
+            number) is a result too, unless list after list comes to nothing (see `conduct.OUTAGES`).
     """
 
     candidate: Candidate

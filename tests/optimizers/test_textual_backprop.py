@@ -149,7 +149,7 @@ def test_an_option_that_cannot_be_run_ends_nothing_and_an_outage_does(tmp_path: 
 
     how = ChoiceParameter("how", ("vote", "refine"))
     end, _, _ = run(tmp_path / "j", None, broken, (how,), [{"how": "vote"}], blaming(), steps=9)
-    assert (end.best.values["how"], end.reason, end.missing) == ("vote", "failed", 4 + 4)
+    assert (end.best.values["how"], end.reason, end.missing) == ("vote", "failed", 20)
 
 
 def test_where_nothing_fails_nobody_is_asked_and_nothing_changes(tmp_path: Path) -> None:

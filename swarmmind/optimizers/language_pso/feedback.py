@@ -64,7 +64,7 @@ class Feedback:
             if reply.ok:
                 found[at] = self._read(reply, cases[at])
             else:
-                yield [unread("flaws")]
+                yield [unread("flaws", reply)]
         return found
 
     def _find_causes(self, particles: Sequence[Particle], cases: Sequence[Sequence[Case]]) -> Program:
@@ -79,7 +79,7 @@ class Feedback:
             if reply.ok and reply.value.strip():
                 self._causes[key] = reply.value
             else:
-                yield [unread("a root cause")]
+                yield [unread("a root cause", reply)]
 
     def _known(self, particle: Particle, failing: Sequence[Case]) -> dict[str, str]:
         """The root causes by example."""

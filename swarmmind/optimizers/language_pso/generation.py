@@ -101,7 +101,7 @@ def _made(study: Study, parameters: Sequence[Parameter], reply: Reply, varied: b
     """A system, or what is wrong with what was said."""
     start = study.start[0]
     if reply.failure is not None:
-        yield [unread("a new system")]
+        yield [unread("a new system", reply)]
         return reply.failure.message
     changes = shapes.tidied(parameters, reply.value["values"])
     made = yield from propose(study, start, changes, "a variation" if varied else "from scratch")

@@ -76,7 +76,7 @@ def applied(
     before = particle.position
     if reply.failure is not None:
         particle.refused = reply.failure.message
-        yield [unread("a position")]
+        yield [unread("a position", reply)]
         return
     changes, problems = _changes(_flawed(parameters, plan), before, reply.value["values"])
     note = "; ".join(one.text for one in plan)

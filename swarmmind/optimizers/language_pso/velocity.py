@@ -121,7 +121,7 @@ def _flaw(number: int, flaw: Critique, failed: Sequence[str], known: Sequence[_R
 def fused(reply: Reply, particle: Particle, flaws: Sequence[Critique]) -> Program:
     """The adjustments of a reply, at most one per flaw; those that failed before are refused, reworded or not."""
     if not reply.ok:
-        yield [unread("a velocity")]
+        yield [unread("a velocity", reply)]
         return []
     plan: dict[int, Adjustment] = {}
     for one in reply.value["adjustments"]:

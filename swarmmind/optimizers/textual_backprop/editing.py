@@ -75,7 +75,7 @@ def _proposed(parameter: Parameter, candidate: Candidate, reply: Reply) -> Progr
     """The edit, or `None`, recorded, if there is none: it cannot be read, or one of its operations is illegal."""
     proposal = restructured(reply) if isinstance(parameter, WorkflowParameter) else edited(reply, parameter)
     if proposal is None:
-        yield [unread(f"the edit of {parameter.name}")]
+        yield [unread(f"the edit of {parameter.name}", reply)]
     elif isinstance(parameter, WorkflowParameter):
         value, problems = done(candidate.values[parameter.name], proposal.value)
         if problems:

@@ -36,7 +36,7 @@ def layers(ctx: Context, study: Study, candidate: Candidate, cases: Sequence[Cas
     [reply] = yield [whole(study, settings, candidate, cases)]
     found = critiques(reply, settings, cases) if settings else []
     if not reply.ok:
-        yield [unread("the critique of the whole")]
+        yield [unread("the critique of the whole", reply)]
     blamed: list[int] = reply.value["layers"] if reply.ok else []
     advice = reply.value["critique"] if reply.ok else ""
     here = layered(cases)
@@ -46,7 +46,7 @@ def layers(ctx: Context, study: Study, candidate: Candidate, cases: Sequence[Cas
     replies = (yield asked) if asked else ()
     for (layer, own), said in zip(within, replies, strict=True):
         if not said.ok:
-            yield [unread(f"the critique of layer {layer.number}")]
+            yield [unread(f"the critique of layer {layer.number}", said)]
         found += critiques(said, own, cases)
     return found
 

@@ -74,7 +74,7 @@ def heard(steps: Sequence[Step], roles: Container[str]) -> Mapping[int, tuple[in
 
 def noted(replies: Sequence[Reply], what: str) -> Program:
     """Record those that could not be read, if there are any; to be used with `yield from`."""
-    lost = [unread(what) for reply in replies if not reply.ok]
+    lost = [unread(what, reply) for reply in replies if not reply.ok]
     if lost:
         yield lost
 
