@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmmind.errors import UserError
+from swarmmind.optimizers.candidate import candidate
 from swarmmind.optimizers.parameters import ChoiceParameter, NumberParameter, Parameter, TextParameter
-from swarmmind.optimizers.particles import Motion, Neighborhood, Particles
+from swarmmind.optimizers.particles import Best, Motion, Neighborhood, Particles, trusted
 from swarmmind.optimizers.pso import INERTIA, PULL, pso, pso_most
-from swarmmind.optimizers.study import Scored
+from swarmmind.optimizers.study import Evaluation, Scored
 from tests.optimizers.hills import Function, conducted, study
 
 RATE = NumberParameter("rate", 0.001, 1.0, "log")
@@ -130,6 +131,23 @@ def test_other_parameters_stay_as_they_are(tmp_path: Path) -> None:
     end, _ = conducted(pso, given, function, tmp_path / "j", iterations=5)
     assert {one.values["words"] for one in end.candidates.values()} == {"Think."}
     assert end.best.values["width"] > 0
+
+
+def measured(*scores: float | None) -> Best:
+    one = candidate({"width": 0.0})
+    first, *others = [Evaluation(one, "train", {"train-0": score}, {}) for score in scores]
+    best = Best(first)
+    for other in others:
+        best.add(other)
+    return best
+
+
+def test_a_mean_of_many_measurements_is_trusted_more_than_one_of_few() -> None:
+    lucky, proven, poor, down = measured(9.0), measured(8.0, 8.0, 8.0, 8.0), measured(0.0, 2.0), measured(None)
+    trust = trusted([lucky, proven, poor, down])
+    assert [one.mean for one in (lucky, proven, poor, down)] == [9.0, 8.0, 1.0, -math.inf]
+    assert trust[1] > trust[0] > trust[2] > trust[3] == -math.inf
+    assert trusted([measured(3.0), measured(5.0), measured(4.0)]).argsort().tolist() == [0, 2, 1]
 
 
 def noise(values: Any, example: str, rep: int) -> float:

@@ -11,12 +11,13 @@ import pytest
 
 from swarmmind.effects import TEXT, Ask, Message, Nested, Program
 from swarmmind.optimizers.acceptance import strict
+from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.requests import criticize, critiques, edit, edited, propose, unread
-from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Most, Optimizer, Split, Study
+from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Most, Optimizer, Scored, Split, Study
 from swarmmind.ports import Context
 from swarmmind.testing import check_optimizer
 from swarmmind.testing.optimizer_check import PROMISES
-from swarmmind.testing.studies import study_for
+from swarmmind.testing.studies import Team, study_for
 from tests.optimizers.hills import Function
 
 STEPS, BATCH = 3, 3
@@ -223,6 +224,41 @@ def test_what_goes_wrong_with_edits_is_found(kind: str) -> None:
     one = Optimizer(program, few_asks, KINDS)
     with pytest.raises(AssertionError, match=f"^edits: {where}"):
         check_optimizer(one, excused=only("edits"))
+
+
+class Racing(Team):
+    """An evaluator whose scores hang on who is faster."""
+
+    def __init__(self, study: Study) -> None:
+        super().__init__(study)
+        self._done: list[str] = []
+
+    def __call__(self, one: Candidate, example: str, rep: int) -> Callable[[Context], Program]:
+        if example == "validate-0" and not one.parents:
+            self._done.clear()  # a study begins
+        inner = super().__call__(one, example, rep)
+
+        def program(ctx: Context) -> Program:
+            yield from inner(ctx)
+            self._done.append(example)
+            return Scored(len(self._done) % 5 / 4)
+
+        return program
+
+
+class Cheap(Team):
+    """An evaluator that costs more than it says."""
+
+    def calls(self, one: Candidate) -> int:
+        return super().calls(one) - 1
+
+
+def test_an_evaluator_can_break_promises_too() -> None:
+    study = study_for(KINDS)
+    with pytest.raises(AssertionError, match=r"^workers: with 1 calls at once and other latencies"):
+        check_optimizer(HONEST, study, Racing(study), excused=only("workers"))
+    with pytest.raises(AssertionError, match=r"^budget: with a budget of \d+ of \d+ calls it "):
+        check_optimizer(HONEST, study, Cheap(study), excused=only("budget"))
 
 
 def test_an_optimizer_yields_nothing_else() -> None:
