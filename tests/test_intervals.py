@@ -50,7 +50,7 @@ def test_pairs_are_compared_side_by_side() -> None:
     assert found is not None
     expected = stats.ttest_rel(second, first).confidence_interval(0.95)
     assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         paired([1.0], [1.0, 2.0])
 
 

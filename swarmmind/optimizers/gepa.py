@@ -58,14 +58,8 @@ def gepa(
         MissingExtra: the package is not installed.
         UserError: the study has no text, or no examples for training or validation.
     """
-    try:
-        from gepa.api import optimize
-        from gepa.core.adapter import EvaluationBatch
-    except ModuleNotFoundError as error:
-        raise MissingExtra("the gepa optimizer", "gepa") from error
-
-    engine: Any = optimize  # its types do not say what it takes
-    port = _Port(study, EvaluationBatch)
+    engine, batches = _package()
+    port = _Port(study, batches)
     seed = ctx.rng("gepa").getrandbits(32)
 
     def over(state: Any) -> bool:
@@ -94,6 +88,16 @@ def gepa(
         else:
             return
         port.learn((yield from program))
+
+
+def _package() -> tuple[Any, Any]:
+    """The engine, and what it calls a batch that was evaluated; their types do not say what they take."""
+    try:
+        from gepa.api import optimize
+        from gepa.core.adapter import EvaluationBatch
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the gepa optimizer", "gepa") from error
+    return optimize, EvaluationBatch
 
 
 class _Wanted(BaseException):

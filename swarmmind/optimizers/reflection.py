@@ -11,8 +11,9 @@ from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Ask
 from swarmmind.errors import UserError
 from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.forms import words
 from swarmmind.optimizers.parameters import Parameter
-from swarmmind.optimizers.requests import EDIT, as_data, placeholders, request, shown, words
+from swarmmind.optimizers.requests import EDIT, as_data, placeholders, request, shown
 from swarmmind.optimizers.study import Case, Split, Study
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Agent, Ask, Json, Message, Program, Record, Reply
 from swarmmind.optimizers.candidate import Candidate, Values
+from swarmmind.optimizers.forms import form, words
 from swarmmind.optimizers.parameters import Parameter, TextParameter, WorkflowParameter
 from swarmmind.optimizers.study import Case, Study
 
@@ -175,6 +176,7 @@ def improving(
     parts = [
         f"What the team is for: {study.about}" if study.about else "",
         *task,
+        form(parameter),
         *(
             f"{quoted('earlier value', words(old), characters=10**9)}\n{listed('said of it', said)}"
             for old, said in history
@@ -275,11 +277,6 @@ def as_data(case: Case) -> dict[str, Any]:
         "feedback": run.feedback,
         "steps": [step._asdict() for step in run.steps],
     }
-
-
-def words(value: Any) -> str:
-    """A value as a text: a text itself, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def listed(author: str, texts: Sequence[str]) -> str:

@@ -22,6 +22,8 @@ from swarmmind.optimizers.parameters import ChoiceParameter, NumberParameter
 from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Most, Optimizer, Split, Study
 from swarmmind.ports import Context
 
+_START = "start"  # of a trial: the number of the start that it is
+
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -107,23 +109,25 @@ class _Sampler:
             sampler = optuna.samplers.TPESampler(
                 multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed
             )
-        self._start, self._failed = study.start[0], optuna.trial.TrialState.FAIL
+        self._failed = optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(direction="maximize", sampler=sampler)
         self._spread = {one.name: _distribution(optuna, one) for one in self._parameters}
-        for start in study.start:
-            self._study.enqueue_trial({one.name: _told(one, start.values[one.name]) for one in self._parameters})
-        self._starts = list(reversed(study.start))
+        for at, start in enumerate(study.start):
+            told = {one.name: _told(one, start.values[one.name]) for one in self._parameters}
+            self._study.enqueue_trial(told, user_attrs={_START: at})
+        self._starts = study.start
         self._asked: list[Any] = []
 
     def ask(self, count: int) -> list[Candidate]:
         """What to try next."""
         self._asked = [self._study.ask(self._spread) for _ in range(count)]
-        return [self._candidate(trial.params) for trial in self._asked]
+        return [self._candidate(trial) for trial in self._asked]
 
-    def _candidate(self, found: dict[str, Any]) -> Candidate:
-        if self._starts:
-            return self._starts.pop()
-        return self._start.child({one.name: _meant(one, found[one.name]) for one in self._parameters})
+    def _candidate(self, trial: Any) -> Candidate:
+        if _START in trial.user_attrs:
+            return self._starts[trial.user_attrs[_START]]
+        values = {one.name: _meant(one, trial.params[one.name]) for one in self._parameters}
+        return self._starts[0].child(values)
 
     def tell(self, seen: Sequence[Evaluation]) -> None:
         """How what was asked for last did, in that order."""

@@ -15,6 +15,7 @@ from swarmmind.agents.prompts import quoted, speakers
 from swarmmind.effects import AnyOf, Ask, Delivery, Nested, Now, Program, Quorum, Reply, Usage
 from swarmmind.errors import Stop
 from swarmmind.optimizers.study import Step
+from swarmmind.ports import Context
 
 _COMPARED = 200  # characters by which a quotation is known again
 

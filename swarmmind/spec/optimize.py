@@ -118,7 +118,7 @@ class Optimize(BaseModel):
     )
     critic: Name = Field(default="reviewer", description="The role card of whoever finds faults.")
     editor: Name = Field(default="editor", description="The role card of whoever proposes changes.")
-    examples: int | None = Field(default=None, ge=1, description="A wall: candidates times examples that are run.")
+    max_examples: int | None = Field(default=None, ge=1, description="A wall: candidates times examples that are run.")
     patience: int | None = Field(
         default=None, ge=1, description="So many candidates in a row without a new best one end the study."
     )

@@ -540,7 +540,7 @@ def test_the_price_is_that_of_the_largest_team_that_the_bounds_allow(work: Path)
 
 def test_a_wall_of_examples_lowers_the_price_and_money_is_told_where_it_is_known(work: Path) -> None:
     rates = {"vllm/m": {"prompt_usd_per_million": 1.0, "completion_usd_per_million": 2.0}}
-    _, price = priced(project(work, prices=rates, optimize={"examples": 30}))
+    _, price = priced(project(work, prices=rates, optimize={"max_examples": 30}))
     assert price.examples == 30
     assert price.cost_usd is not None
     assert price.cost_usd > 0

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from math import fsum
 
 from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.forms import words
 from swarmmind.optimizers.parameters import ChoiceParameter
-from swarmmind.optimizers.requests import Critique, words
+from swarmmind.optimizers.requests import Critique
 from swarmmind.optimizers.study import Evaluation
 
 

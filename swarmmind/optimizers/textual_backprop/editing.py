@@ -8,26 +8,13 @@ from typing import Any
 from swarmmind.effects import Ask, Program, Record, Reply
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.operations import done
-from swarmmind.optimizers.parameters import (
-    ChoiceParameter,
-    GraphParameter,
-    NumberParameter,
-    Parameter,
-    WorkflowParameter,
-)
-from swarmmind.optimizers.requests import Critique, Edit, edit, edited, propose, unread, words
+from swarmmind.optimizers.parameters import Parameter, WorkflowParameter
+from swarmmind.optimizers.requests import Critique, Edit, edit, edited, propose, unread
 from swarmmind.optimizers.restructure import restructure, restructured
 from swarmmind.optimizers.study import Study
 
 Past = dict[str, list[tuple[Any, list[str]]]]
 """By parameter: the values it had when it was criticized, each with what was said of it, oldest first."""
-
-_WORKFLOW = (
-    "It is JSON: `roles`, each with `name`, `responsibility` and `policy` (its instructions), and `steps`, each with "
-    "`name`, `roles` (who works in it), `inputs` (the steps it reads; `problem` is what is to be done), `aggregate` "
-    "(`join`, `vote` or `refine`) and `task`. Every input must be a step, no step may wait for itself, and all of them "
-    "must lead to the last one, which gives what is delivered."
-)
 
 
 def edits(
@@ -67,8 +54,8 @@ def _asked(
 ) -> Ask:
     """Operations on a workflow, a new value of anything else."""
     if isinstance(parameter, WorkflowParameter):
-        return restructure(study, parameter, candidate, wrong, history=history, advice=form(parameter))
-    return edit(study, parameter, candidate, wrong, history=history, advice=form(parameter))
+        return restructure(study, parameter, candidate, wrong, history=history)
+    return edit(study, parameter, candidate, wrong, history=history)
 
 
 def _proposed(parameter: Parameter, candidate: Candidate, reply: Reply) -> Program:
@@ -84,16 +71,3 @@ def _proposed(parameter: Parameter, candidate: Candidate, reply: Reply) -> Progr
             return None
         return Edit(value, proposal.note)
     return proposal
-
-
-def form(parameter: Parameter) -> str:
-    """What values a parameter may have, in words; empty for texts."""
-    if isinstance(parameter, ChoiceParameter):
-        return f"It must be one of these, as JSON: {', '.join(words(option) for option in parameter.options)}."
-    if isinstance(parameter, NumberParameter):
-        kind = "a whole number" if parameter.integer else "a number"
-        return f"It must be {kind} from {parameter.low} to {parameter.high}."
-    if isinstance(parameter, GraphParameter):
-        circles = " Its edges must not lead in a circle." if parameter.acyclic else ""
-        return f"It is JSON: `nodes`, which must stay, and `edges`, pairs of nodes: who is heard, who hears.{circles}"
-    return _WORKFLOW if parameter.kind == "workflow" else ""

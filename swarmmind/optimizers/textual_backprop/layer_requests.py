@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from swarmmind.agents.prompts import quoted
 from swarmmind.effects import Ask, Json
 from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.forms import words
 from swarmmind.optimizers.parameters import Parameter, TextParameter
-from swarmmind.optimizers.requests import MAX_SHOWN_CHARACTERS, as_data, request, words
+from swarmmind.optimizers.requests import MAX_SHOWN_CHARACTERS, as_data, request
 from swarmmind.optimizers.study import Case, Step, Study
 
 KINDS = (

@@ -109,7 +109,7 @@ def make_study(loaded: LoadedTask, *, allow_code: bool = False) -> StudyPlan:
     )
     program = partial(_filled, optimizer.program, settings)
     evaluator = TeamEvaluator(base, teams, examples.by_id, start.id)
-    stops = Stops(optimize.examples, optimize.patience, optimize.target)
+    stops = Stops(optimize.max_examples, optimize.patience, optimize.target)
     most = _begun(loaded, base, study, program, lambda: optimizer.most(study, **settings))
     return StudyPlan(
         base, optimize.use, program, study, bounds, examples, teams, evaluator, stops, most, models

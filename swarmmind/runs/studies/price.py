@@ -159,7 +159,7 @@ def concerns(study: StudyPlan, price: StudyPrice) -> list[str]:
     """What a person should know before a study is started."""
     limits, found = study.base.task.budget.limits(), list[str]()
     if price.calls is None and limits == Limits():
-        found.append("nothing bounds this study: set 'budget', or 'optimize.examples'")
+        found.append("nothing bounds this study: set 'budget', or 'optimize.max_examples'")
     if price.calls is not None and limits.calls is not None and price.calls > limits.calls:
         found.append(f"the study may take {price.calls:,} calls, the budget allows {limits.calls:,}; it stops there")
     if not price.held_out:
