@@ -102,4 +102,41 @@ def test_an_architect_writes_systems_and_moves_them_as_a_swarm_asks_for_it() -> 
     assert 30 <= len(told) < 50
     new, problems = apply(fine[0], told[0], parameter)
     assert problems == []
+    assert new is not None
     assert RULES[0].words in new["roles"][0]["policy"]
+
+
+def test_critics_of_every_school_name_what_is_missing_and_pass_back_what_is_not_theirs() -> None:
+    critic, rng = policy("critic"), random.Random(0)
+    mtg, hour = RULES[0].words, RULES[4].words
+    case = {"output": "ANSWER: Mtg with the board today at 3pm."}
+
+    def said(**seen: Any) -> dict[str, Any]:
+        return json.loads(critic(seen, rng))
+
+    loss = said(do="judge", case=case)
+    assert known(loss["requirement"]) == known(loss["critique"]) == [RULES[0], RULES[4]]
+    assert "requirement" not in said(do="judge", case=case, step=2, role="clerk")
+    step = {"role": "clerk", "instructions": "Be brief.", "requirements": [loss["requirement"]]}
+    assert said(do="suggest", **step) | {"kind": ""} == {
+        "suggestion": f"Add: {hour}",
+        "kind": "",
+        "subject": hour,
+        "requirement": mtg,
+    }
+    assert said(do="suggest", **{**step, "instructions": hour})["suggestion"] == ""
+    back = {"do": "trace-back", "role": "clerk", "critiques": [loss["critique"]]}
+    own = said(**back, of={"instructions": True, "role": "clerk", "value": "Be brief."})
+    read = said(**back, of={"instructions": False, "role": "reader", "value": case["output"]})
+    assert (known(own["critique"]), known(read["critique"])) == ([RULES[4]], [RULES[0]])
+    [found] = said(do="criticize", cases=[case], parameters={"prompts.reader": "", "prompts.proofreader": ""})[
+        "critiques"
+    ]
+    assert (found["parameter"], found["text"]) == ("prompts.reader", f"Add: {mtg}")
+    new = said(do="reflect", cases=[case], parameter="prompts.clerk", value="Be brief.")
+    assert known(new["value"]) == [RULES[4]]
+    rules = "\n- ".join(["Be brief.", *(rule.words for rule in RULES)])
+    assert sorted(said(do="reword", value=rules)["value"].split("\n- ")) == sorted(rules.split("\n- "))
+    team = {"roles": [{"name": "all", "responsibility": "", "policy": "Work."}], "steps": []}
+    [change] = said(do="restructure", value=team, critiques=[{"text": mtg}])["operations"]
+    assert (change["op"], known(change["policy"])) == ("update_role", [RULES[0]])

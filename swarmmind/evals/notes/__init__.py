@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from swarmmind.effects import Agent
-from swarmmind.evals.notes import architect, team
+from swarmmind.evals.notes import architect, critics, team
 from swarmmind.evals.notes.style import HEAD, RULES, known, notes, right, unmet
 from swarmmind.ports import Policy
 
@@ -18,7 +18,14 @@ _JOBS: Mapping[str, Callable[[Mapping[str, Any], random.Random], Any]] = Mapping
     {
         "criticize the whole": team.criticize_whole,
         "criticize a layer": team.criticize_layer,
+        "criticize": critics.criticize,
+        "judge": critics.judge,
+        "suggest": critics.suggest,
+        "trace-back": critics.trace_back,
         "edit": team.edit,
+        "reflect": critics.reflect,
+        "reword": critics.reword,
+        "restructure": critics.restructure,
         "design": architect.design,
         "cause": architect.cause,
         "flaws": architect.flaws,

@@ -66,11 +66,12 @@ def criticize_layer(observation: Mapping[str, Any], rng: random.Random) -> dict[
             told = [rule for rule in known(observation["advice"]) if rule.role == step["role"] in parameter]
             missing = [rule for rule in told if rule in unmet(last(step["output"])) and rule.words not in value]
             if missing:
-                critiques.setdefault(parameter, _critique(parameter, missing[0]))
+                critiques.setdefault(parameter, critique(parameter, missing[0]))
     return {"critiques": list(critiques.values())}
 
 
-def _critique(parameter: str, rule: Rule) -> dict[str, str]:
+def critique(parameter: str, rule: Rule) -> dict[str, str]:
+    """A critique that asks for a rule."""
     return {
         "parameter": parameter,
         "kind": "missing instruction",
