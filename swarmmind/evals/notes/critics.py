@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swarmmind.evals.notes.style import Rule, known, unmet
-from swarmmind.evals.notes.team import critique, edited, last, subject_of
+from swarmmind.evals.notes.team import critique, edited, last, role_of, subject_of
 
 _KIND = "missing instruction"
 
@@ -75,7 +75,7 @@ def restructure(observation: Mapping[str, Any], rng: random.Random) -> dict[str,
 
 def _missing(cases: Sequence[Mapping[str, Any]], parameter: str, value: str) -> list[Rule]:
     broken = dict.fromkeys(rule for case in cases for rule in unmet(last(str(case["output"]))))
-    return [rule for rule in broken if rule.role in parameter and rule.words not in value]
+    return [rule for rule in broken if rule.role == role_of(parameter) and rule.words not in value]
 
 
 def _words(rules: Sequence[Rule]) -> str:

@@ -63,7 +63,7 @@ def criticize_layer(observation: Mapping[str, Any], rng: random.Random) -> dict[
     steps = [step for case in observation["cases"] for step in case["steps"] if step["output"]]
     for step in rng.sample(steps, len(steps)):
         for parameter, value in observation["parameters"].items():
-            told = [rule for rule in known(observation["advice"]) if rule.role == step["role"] in parameter]
+            told = [rule for rule in known(observation["advice"]) if rule.role == step["role"] == role_of(parameter)]
             missing = [rule for rule in told if rule in unmet(last(step["output"])) and rule.words not in value]
             if missing:
                 critiques.setdefault(parameter, critique(parameter, missing[0]))
@@ -83,3 +83,8 @@ def critique(parameter: str, rule: Rule) -> dict[str, str]:
 def subject_of(rule: Rule) -> str:
     """What a rule is about, in a word or two."""
     return rule.words.split("'")[1] if "'" in rule.words else rule.words
+
+
+def role_of(parameter: str) -> str:
+    """Whose instructions `prompts.<role>` is."""
+    return parameter.rpartition(".")[2]
