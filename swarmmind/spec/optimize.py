@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from swarmmind.spec.cards import Card
+from swarmmind.spec.model import SamplingSpec
 from swarmmind.spec.source import show
 from swarmmind.spec.values import Name, Open, Strict
 
@@ -115,6 +116,9 @@ class Optimize(BaseModel):
     test: Examples = Field(default=0, description="Examples that are scored once, at the end: start and winner.")
     model: str | None = Field(
         default=None, min_length=1, description="The model of critic and editor: from `models`, or provider/model."
+    )
+    sampling: SamplingSpec = Field(
+        default=SamplingSpec(), description="Sampling of critic and editor; overrides their cards'."
     )
     critic: Name = Field(default="reviewer", description="The role card of whoever finds faults.")
     editor: Name = Field(default="editor", description="The role card of whoever proposes changes.")

@@ -152,7 +152,7 @@ def test_editors_are_told_the_cell_in_words_and_the_last_tries_at_it(tmp_path: P
 
 def test_editors_are_shown_other_elites_to_cross(tmp_path: Path) -> None:
     one = study((TEXT,), {"text": "solo"}, {"text": "three words here"}, {"text": "and five words in all"})
-    given: dict[str, Any] = {"descriptors": [WORDS], "steps": 1, "batch": 1, "editor": "crossover"}
+    given: dict[str, Any] = {"descriptors": [WORDS], "steps": 1, "batch": 1, "vary": "crossover"}
     conducted(map_elites, one, Function(worded), tmp_path / "j", answers=editing("x y z"), **given)
     [prompt] = prompts(tmp_path / "j")
     assert "joins what is good" in prompt

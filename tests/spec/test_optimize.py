@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
 from swarmmind.errors import SpecError
+from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.runs.studies.plan import make_study
 from swarmmind.spec import load_task
-from swarmmind.spec.optimize import PathParameter
+from swarmmind.spec.optimize import Optimize, PathParameter
 
 HEAD = """\
 problem: {dataset: sums.jsonl}
@@ -139,3 +141,17 @@ def test_a_path_may_not_reach_into_swarms_that_stand_for_agents(work: Path) -> N
     optimize = RIGHT.replace("path: swarm.topology.rounds", "path: swarm.agents.0.swarm.topology.samples")
     with pytest.raises(SpecError, match=r"9:23: optimize.parameters.0.path: reaches swarms that stand for agents"):
         make_study(load_task(task(work, optimize, head)))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_no_parameter_of_an_optimizer_is_called_as_a_key_of_every_study(name: str) -> None:
+    keys = {field.alias or name for name, field in Optimize.model_fields.items()} | set(Optimize.model_fields)
+    assert keys.isdisjoint(list(inspect.signature(OPTIMIZERS[name].program).parameters)[2:])
+
+
+def test_critic_and_editor_sample_as_the_study_says_before_their_cards(tmp_path: Path) -> None:
+    said = "  use: textual-backprop\n  parameters: [prompts]\n  train: 2\n  validate: 2\n"
+    study = make_study(load_task(task(tmp_path, said + "  sampling: {max_tokens: 300}\n"))).study
+    assert (study.critic.sampling.max_tokens, study.editor.sampling.max_tokens) == (300, 300)
+    usual = make_study(load_task(task(tmp_path, said))).study
+    assert (usual.critic.sampling.max_tokens, usual.editor.sampling.max_tokens) == (2048, 4096)

@@ -32,7 +32,7 @@ def map_elites(
     outside: Outside = "clip",
     choose: Choose = "uniform",
     remeasure: bool = True,
-    editor: Editor = "target",
+    vary: Editor = "target",
     crossover: Share = 0.0,
     spread: Annotated[float, Field(gt=0, le=1)] = 0.1,
     max_similarity: Share = 0.6,
@@ -53,7 +53,7 @@ def map_elites(
         choose: which elites become parents (see `Grid.select`).
         remeasure: whether an incumbent that is challenged is measured again, with its challenger's chance, and its
             measurements are averaged: scores are noisy, and a lucky one is not to stay for good.
-        editor: texts and workflows are changed towards a cell drawn at random, or crossed with other elites.
+        vary: texts and workflows are changed towards a cell drawn at random, or crossed with other elites.
         crossover: the probability that a child first takes half of another elite's numbers, choices and graphs.
         spread: of a number's mutation, on the unit scale.
         max_similarity: a text or workflow more like its parent's is dropped (see `variation.similarity`).
@@ -64,7 +64,7 @@ def map_elites(
     """
     _expect_study(study)
     grid = Grid(descriptors, outside)
-    breeder = Breeder(ctx, study, grid, editor, crossover, spread, max_similarity)
+    breeder = Breeder(ctx, study, grid, vary, crossover, spread, max_similarity)
     ids = study.train.ids
     found: list[Evaluation] = yield [Evaluate(one, study.train, ids) for one in breeder.first(initial)]
     _expect_measures(descriptors, found)

@@ -148,7 +148,7 @@ def _agents(loaded: LoadedTask, base: Plan) -> tuple[Agent, Agent]:
     assert optimize is not None
     assert found is not None
     groups = [
-        Group(card=card.name, id=name, model=optimize.model)
+        Group(card=card.name, id=name, model=optimize.model, sampling=optimize.sampling)
         for name, card in zip(("critic", "editor"), found, strict=True)
     ]
     swarm = Swarm(agents=groups, topology=PartUse(use="solo"))
