@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import anyio
 import pytest
 
 import swarmmind
@@ -19,6 +20,7 @@ from swarmmind.evals.swarmbench.tasks import TASKS
 from swarmmind.memory import MEMORIES, memory
 from swarmmind.rng import Streams
 from swarmmind.runs.plan import make_plan
+from swarmmind.evals.notes import notes
 from swarmmind.spec import library, load_task, load_task_data
 from swarmmind.spec.cards import load_card
 from swarmmind.spec.library import KINDS
@@ -130,3 +132,27 @@ def test_an_example_runs_as_it_stands(path: Path, work: Path) -> None:
     assert result.status == "finished"
     assert result.score is not None
     assert result.coverage.failed == result.coverage.cancelled == 0
+
+
+@pytest.mark.parametrize("name", ["optimize", "from-scratch"])
+def test_an_example_improves_itself_and_what_it_writes_runs(name: str, work: Path) -> None:
+    shutil.copytree(ROOT / "examples" / name, work / name)
+
+    async def improved() -> swarmmind.Result:
+        return await swarmmind.optimize(work / name / "task.yaml", env={}, runs=work / "runs")
+
+    result = anyio.run(improved)
+    assert result.study is not None
+    assert result.study.held_out is not None
+    gain = result.study.held_out.gain
+    assert gain is not None
+    assert (gain.n, gain.low > 0.3) == (100, True)
+    assert (result.path / "optimize-report.html").is_file()
+    best = swarmmind.run_sync(result.path / "best" / "task.yaml", env={}, runs=work / "runs")
+    assert best.score == pytest.approx(result.study.held_out.best.mean, abs=0.12)
+
+
+def test_the_notes_in_the_examples_are_those_of_the_house() -> None:
+    for name in ("optimize", "from-scratch"):
+        lines = (ROOT / "examples" / name / "notes.jsonl").read_text().splitlines()
+        assert [json.loads(line) for line in lines] == notes(190, 7)

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.runs.plan import make_plan
+from swarmmind.runs.studies.plan import make_study
 from swarmmind.spec import load_task_data
 from tests.acceptance.stagehands import SWARMMIND, endpoint
 
@@ -85,6 +87,38 @@ def test_the_task_file_loads() -> None:
     [block] = blocks("yaml")
     plan = make_plan(load_task_data(yaml.safe_load(block), ROOT))
     assert plan.calls == 15
+
+
+def test_the_study_loads() -> None:
+    [block] = blocks("yaml optimize")
+    task = yaml.safe_load((ROOT / "examples" / "optimize" / "task.yaml").read_text())
+    study = make_study(load_task_data({**task, **yaml.safe_load(block)}, ROOT / "examples" / "optimize"))
+    assert (study.stops.examples, study.stops.patience, len(study.examples.test.ids)) == (5000, 20, 100)
+
+
+def test_every_optimizer_is_named() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", README.split("| optimizer |")[1].split("\n\n")[0], re.MULTILINE)
+    assert {name for row in rows for name in re.findall("`([a-z-]+)`", row)} == set(OPTIMIZERS)
+
+
+def test_the_optimizer_is_one_that_a_task_can_use(desk: Path) -> None:
+    [climb] = [block for block in blocks("python") if "def climb" in block]
+    (desk / "mine.py").write_text(climb)
+    shutil.copy(desk / "examples" / "optimize" / "notes.jsonl", desk)
+    temperature = "{path: sampling.temperature, low: 0, high: 1.5}"
+    optimize = f"{{use: ./mine.py:climb, parameters: [{temperature}], train: 2, validate: 5, test: 5, tries: 3}}"
+    head = (
+        "problem: {dataset: notes.jsonl}\nmodel: scripted\nswarm: {agents: {solver: 1}, topology: solo}\nscore: exact\n"
+    )
+    (desk / "mine.yaml").write_text(f"{head}optimize: {optimize}\n")
+    execute(desk, "swarmmind optimize mine.yaml --allow-code --json")
+    check = (
+        "import mine, swarmmind.testing as t; from swarmmind.optimizers.study import Most, Optimizer;"
+        "most = lambda study, tries=10: Most(11 * 4);"
+        "t.check_optimizer(Optimizer(mine.climb, most, frozenset({'float'}), asks=False))"
+    )
+    run = subprocess.run([sys.executable, "-c", check], cwd=desk, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
 
 
 def test_make_targets_exist() -> None:
