@@ -42,14 +42,9 @@ class TextParameter(msgspec.Struct, frozen=True):
 
     def check(self, value: Any) -> Problems:
         """What is wrong with a value."""
-        if not isinstance(value, str) or not value.strip():
-            return [f"must be a text that is not empty, got {show(value)}"]
-        if len(value) > self.max_characters:
-            return [f"must have at most {self.max_characters:,} characters, got {len(value):,}"]
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            return ["holds half a character (a lone surrogate), which no server takes"]
-        if any(map(secret_value, value.split("\n"))):
-            return ["holds what looks like a secret (not shown here)"]
+        problems = _text(value, self.max_characters)
+        if problems:
+            return problems
         try:
             found = template(value, Place()).variables
         except SpecError as error:
@@ -59,6 +54,17 @@ class TextParameter(msgspec.Struct, frozen=True):
             f"refers to {{{{ {show(name)[1:-1]} }}}}, which is not there" for name in sorted(found - self.placeholders)
         ]
         return lost + added
+
+
+def _text(value: Any, most: int, *, blank: bool = False) -> Problems:
+    """What is wrong with a text of at most so many characters, placeholders aside."""
+    if not isinstance(value, str) or not (blank or value.strip()):
+        return [f"must be a text{'' if blank else ' that is not empty'}, got {show(value)}"]
+    if len(value) > most:
+        return [f"must have at most {most:,} characters, got {len(value):,}"]
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        return ["holds half a character (a lone surrogate), which no server takes"]
+    return ["holds what looks like a secret (not shown here)"] if any(map(secret_value, value.split("\n"))) else []
 
 
 class ChoiceParameter(msgspec.Struct, frozen=True):
@@ -108,8 +114,8 @@ class NumberParameter(msgspec.Struct, frozen=True):
         kind = "a whole number" if self.integer else "a number"
         if isinstance(value, bool) or not isinstance(value, int if self.integer else (int, float)):
             return [f"must be {kind}, got {show(value)}"]
-        if not (math.isfinite(value) and self.low <= value <= self.high):
-            return [f"must be {kind} from {self.low} to {self.high}, got {show(value)}"]
+        if not (_finite(value) and self.low <= value <= self.high):
+            return [f"must be {kind} from {self.low} to {self.high}, got {_number(value)}"]
         return []
 
     def to_unit(self, value: float) -> float:
@@ -182,10 +188,20 @@ class EdgesParameter(msgspec.Struct, frozen=True):
         """What is wrong with a value."""
         if not isinstance(value, Mapping) or set(value) != set(self.edges):
             return ["must hold a logit for every potential edge, and no other"]
-        wrong = [
-            v for v in value.values() if isinstance(v, bool) or not isinstance(v, (int, float)) or not math.isfinite(v)
-        ]
-        return [f"a logit must be a number, got {show(wrong[0])}"] if wrong else []
+        wrong = [v for v in value.values() if isinstance(v, bool) or not isinstance(v, (int, float)) or not _finite(v)]
+        return [f"a logit must be a number, got {_number(wrong[0])}"] if wrong else []
+
+
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that no float can hold
+        return False
+
+
+def _number(value: Any) -> str:
+    """It in words; JSON may hold numbers with more digits than are ever written out."""
+    return show(value) if not isinstance(value, int) or _finite(value) else "a number with very many digits"
 
 
 class WorkflowParameter(msgspec.Struct, frozen=True):
@@ -218,6 +234,7 @@ class WorkflowParameter(msgspec.Struct, frozen=True):
         steps = value["steps"]
         if isinstance(steps, list) and len(steps) > self.max_steps:
             problems.append(f"must have at most {self.max_steps} steps, got {len(steps)}")
+        problems += _tasks(steps) if not problems else []
         if problems:
             return {**none, "node": problems}
         return gates(steps, [role["name"] for role in value["roles"]])
@@ -225,7 +242,8 @@ class WorkflowParameter(msgspec.Struct, frozen=True):
 
 _ROLE = {"name", "responsibility", "policy"}
 _NAME = re.compile("[a-z][a-z0-9-]{0,39}")
-_POLICY = TextParameter("policy")
+_MOST = 20_000  # characters of one text
+_POLICY = TextParameter("policy", max_characters=_MOST)
 
 
 def _roles(roles: Any, most: int) -> Problems:
@@ -245,9 +263,17 @@ def _roles(roles: Any, most: int) -> Problems:
             problems.append(f"roles[{at}].name: {show(role['name'])} is there twice")
         names.add(role["name"])
         problems += [f"roles[{at}].policy: {problem}" for problem in _POLICY.check(role["policy"])]
-        if not role["responsibility"].strip():
-            problems.append(f"roles[{at}].responsibility: must not be empty")
+        problems += [f"roles[{at}].responsibility: {problem}" for problem in _text(role["responsibility"], _MOST)]
     return problems
+
+
+def _tasks(steps: Any) -> Problems:
+    """What is wrong with the words of steps; whether they are steps at all the gates of a workflow say."""
+    if not isinstance(steps, list):
+        return []
+    tasks = [(at, step.get("task")) for at, step in enumerate(steps) if isinstance(step, Mapping)]
+    told = [(at, task) for at, task in tasks if isinstance(task, str)]
+    return [f"{at}.task: {problem}" for at, task in told for problem in _text(task, _MOST, blank=True)]
 
 
 Parameter: TypeAlias = (

@@ -11,11 +11,13 @@ import pytest
 from swarmmind.effects import Limits
 from swarmmind.errors import UserError
 from swarmmind.optimizers import OPTIMIZERS
+from swarmmind.optimizers.conduct import OUTAGES, conduct
 from swarmmind.optimizers.language_pso import OPTIMIZER, language_pso, language_pso_most
-from swarmmind.optimizers.parameters import NumberParameter
-from swarmmind.optimizers.study import Split
+from swarmmind.optimizers.parameters import NumberParameter, TextParameter
+from swarmmind.optimizers.study import Scored, Split
 from swarmmind.ports import Request
 from swarmmind.runtime.journal import content
+from swarmmind.testing.play import play
 
 from .hills import Function, conducted, document, study
 from .talk import Talk, flown, good, recorded, ruled, tries, writes
@@ -105,6 +107,17 @@ def test_it_is_over_when_nobody_fails_anything(tmp_path: Path) -> None:
     assert (end.reason, end.best.values, end.tried) == ("finished", {"rules": "a: good"}, 2)
     assert end.evaluation is not None
     assert end.evaluation.split == "train"
+
+
+def test_an_outage_is_not_taken_for_success(tmp_path: Path) -> None:
+    rules = study((TextParameter("rules"),), {"rules": "a: bad"})
+    down = Function(lambda values, example, rep: Scored(None, error="down"))
+    seen = play(
+        lambda ctx: conduct(ctx, rules, lambda at, one: language_pso(at, one, particles=1), down), tmp_path / "j.sqlite"
+    )
+    assert seen.outcome.failure is not None
+    assert "down" in seen.outcome.failure.message
+    assert len(down.asked) == OUTAGES * 10
 
 
 @pytest.mark.parametrize(("second", "kept"), [("good", "a: good\nv: good"), ("bad", "a: bad\nv: good")])

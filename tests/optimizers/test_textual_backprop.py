@@ -14,14 +14,14 @@ from swarmmind.effects import Limits, Program
 from swarmmind.errors import UserError
 from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.optimizers.candidate import Candidate
-from swarmmind.optimizers.conduct import Conclusion
+from swarmmind.optimizers.conduct import Conclusion, conduct
 from swarmmind.optimizers.parameters import ChoiceParameter, EdgesParameter, Parameter, TextParameter, WorkflowParameter
 from swarmmind.optimizers.requests import Critique
 from swarmmind.optimizers.study import Case, Most, Scored, Step, Study
 from swarmmind.optimizers.textual_backprop.program import textual_backprop, textual_backprop_most
 from swarmmind.ports import Context, Request
 from swarmmind.runtime.journal import content
-from swarmmind.testing.play import Played
+from swarmmind.testing.play import Played, play
 from tests.optimizers.hills import Function, conducted, document, study
 
 WORKER = TextParameter("worker", role="worker")
@@ -141,6 +141,16 @@ def test_starts_and_children_without_a_score_are_not_kept_and_end_nothing(accept
     settings: dict[str, Any] = {"score": flaky, "start": [{"worker": "99"}, {"worker": "9"}], "accept": accept}
     end, _, _ = run(tmp_path / "j", steps=3, **settings)
     assert (end.best.values["worker"], end.reason, end.tried) == ("9", "finished", 2)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_if_no_start_can_be_scored_it_has_failed(count: int, tmp_path: Path) -> None:
+    given = study((WORKER,), *({"worker": "9" * at} for at in range(1, count + 1)))
+    down = Function(lambda values, example, rep: Scored(None, error="down"))
+    seen = play(lambda ctx: conduct(ctx, given, lambda at, one: textual_backprop(at, one), down), tmp_path / "j.sqlite")
+    assert seen.outcome.failure is not None
+    assert seen.outcome.failure.kind == "program"
+    assert seen.outcome.failure.message.startswith("none of ")
 
 
 def test_an_option_that_cannot_be_run_ends_nothing_and_an_outage_does(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from swarmmind.effects import Program, Record
 from swarmmind.errors import UserError
 from swarmmind.optimizers.acceptance import strict
-from swarmmind.optimizers.archives.swarm import Swarm
+from swarmmind.optimizers.archives.swarm import Particle, Swarm
 from swarmmind.optimizers.language_pso import generation, shapes
 from swarmmind.optimizers.language_pso.feedback import Feedback
 from swarmmind.optimizers.language_pso.position import applied, apply
@@ -72,10 +72,16 @@ def language_pso(
             judged = swarm.best
             kept = yield from _keep(study, judged, kept)
         yield [Record("swarm", _picture(iteration, swarm))]
-        if iteration == iterations - 1 or not any(p.seen and p.seen.failing() for p in swarm.particles):
+        if iteration == iterations - 1 or all(map(_done, swarm.particles)):
             return
         flaws = yield from feedback.flaws(swarm.particles)
         yield from _move(study, parameters, swarm, flaws, guidance)
+
+
+def _done(particle: Particle) -> bool:
+    """Whether it was scored, and fails nothing."""
+    seen = particle.seen
+    return seen is not None and not math.isnan(seen.mean) and not seen.failing()
 
 
 def _changeable(study: Study) -> Sequence[Parameter]:

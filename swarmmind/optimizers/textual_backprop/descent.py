@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swarmmind.effects import Program, Record
+from swarmmind.errors import Failed
 from swarmmind.optimizers.acceptance import Acceptance, differences
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.parameters import ChoiceParameter
@@ -55,11 +56,18 @@ class Descent:
         self._best, self._score = study.start[0], Evaluation(study.start[0], study.validate.name, {}, {})
 
     def begin(self) -> Program:
-        """The best of the starts, kept."""
-        ids = self._study.validate.ids
-        measured: list[Evaluation]
-        measured = yield [Evaluate(one, self._study.validate, ids, needed=False) for one in self._study.start]
-        yield [self._keep(max((one for one in measured if differences(one, one)), key=lambda one: one.mean))]
+        """The best of the starts, kept.
+
+        Raises:
+            Failed: none of them could be scored.
+        """
+        starts, split = self._study.start, self._study.validate
+        wanted = [Evaluate(one, split, split.ids, needed=len(starts) == 1) for one in starts]
+        measured: list[Evaluation] = yield wanted
+        known = [one for one in measured if differences(one, one)]
+        if not known:
+            raise Failed(f"none of {len(starts)} starts could be scored on {split.name}")
+        yield [self._keep(max(known, key=lambda one: one.mean))]
 
     def step(self, number: int, batch: tuple[str, ...]) -> Program:
         """Run a batch, and improve what failed, if anything did."""
