@@ -22,7 +22,7 @@ from pydantic import Field
 
 from swarmmind.effects import Program, Record
 from swarmmind.errors import UserError
-from swarmmind.optimizers.acceptance import not_worse
+from swarmmind.optimizers.acceptance import differences, not_worse
 from swarmmind.optimizers.parameters import EdgesParameter
 from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Most, Optimizer, Study
 from swarmmind.ports import Context
@@ -51,8 +51,8 @@ def edges(
 ) -> Program:
     """Learn the logits of a study's potential edges; keeps the graph of those with p > 1/2, if validation likes it.
 
-    Each step is recorded as `edges`: logits by edge, and the utilities of the graphs. What is kept is a graph that is
-    certain; the logits behind it stand in the last record.
+    Each step is recorded as `edges`: logits by edge, and the utilities of the graphs that have a score. What is kept is
+    a graph that is certain; the logits behind it stand in the last record.
 
     Args:
         ctx: the program's place.
@@ -152,15 +152,17 @@ def learned(
         graphs = [
             start.child({edges_of: certain(learner.chances, one.edges)}, f"drawn in step {step}") for one in drawn
         ]
-        utilities = shared((yield [Evaluate(one, study.train, ids, rep=step) for one in graphs]))
-        if utilities:
-            learner.learn(drawn, utilities)
+        found: list[Evaluation] = yield [Evaluate(one, study.train, ids, step, needed=False) for one in graphs]
+        scored = [(one, seen) for one, seen in zip(drawn, found, strict=True) if differences(seen, seen)]
+        utilities = shared([seen for _, seen in scored])
+        if len(utilities) > 1:
+            learner.learn([one for one, _ in scored], utilities)
         yield [Record("edges", {"step": step, "utilities": utilities, "logits": learner.chances.named()})]
         if step % check_every == 0 or step == steps:
             there = certain(learner.chances, learner.chances.above())
             likely = start.child({edges_of: there}, f"p > 1/2 after step {step}")
-            [seen] = yield [Evaluate(likely, study.validate, study.validate.ids)]
-            if likely.id != kept.candidate.id and not_worse(seen, kept):
+            [seen] = yield [Evaluate(likely, study.validate, study.validate.ids, needed=False)]
+            if likely.id != kept.candidate.id and differences(seen, kept) and not_worse(seen, kept):
                 kept = seen
                 yield [Keep(likely, kept)]
 
@@ -172,8 +174,8 @@ def certain(chances: Edges, there: Sequence[Edge]) -> dict[str, float]:
 
 
 def shared(found: Sequence[Evaluation]) -> list[float]:
-    """The mean scores on those examples that all have a score for; empty if there are none."""
-    ids = [one for one in found[0].scores if all(seen.scores.get(one) is not None for seen in found)]
+    """The mean scores on those examples that all have a score for; empty if there are no such examples."""
+    ids = [one for one in (found[0].scores if found else ()) if all(seen.scores.get(one) is not None for seen in found)]
     return [fsum(seen.scores[one] or 0.0 for one in ids) / len(ids) for seen in found] if ids else []
 
 

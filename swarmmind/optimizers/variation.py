@@ -55,7 +55,7 @@ def mutated(parameter: Parameter, value: Any, rng: random.Random, spread: float 
         return _moved(parameter, value, rng.gauss(0.0, spread))
     if isinstance(parameter, ChoiceParameter):
         others = [option for option in parameter.options if type(option) is not type(value) or option != value]
-        return rng.choice(others)
+        return rng.choice(others) if others else value
     assert isinstance(parameter, GraphParameter)
     edges = [(u, v) for u, v in value["edges"]]
     pairs = list(permutations(parameter.nodes, 2))

@@ -216,3 +216,17 @@ def test_studies_that_it_cannot_work_with_are_refused(
 def test_it_is_found_by_its_file() -> None:
     assert OPTIMIZERS["edges"].program is edges
     assert not OPTIMIZERS["edges"].asks
+
+
+def test_a_graph_that_cannot_be_scored_is_left_out_and_the_others_learn(tmp_path: Path) -> None:
+    def failing(values: Mapping[str, Any], example: str, rep: int) -> Scored | float:
+        lost = "a > b" in taken(values) or (example.startswith("validate") and "b > c" in taken(values))
+        return Scored(None, error="no team") if lost else likeness(values, example, rep)
+
+    end = learned(tmp_path / "j", Function(failing), steps=30)
+    assert end.reason == "finished"
+    assert end.evaluation is not None
+    assert not taken(end.best.values) & {"a > b", "b > c"}
+    found = steps(tmp_path / "j")
+    assert {len(one["utilities"]) for one in found} >= {2, 3, 4}
+    assert found[-1]["logits"]["a > final"] > 0 > found[-1]["logits"]["c > final"]

@@ -154,3 +154,9 @@ def test_what_a_behavior_lacks_is_said_in_words() -> None:
     grid = Grid([CALLS, DEPTH])
     assert grid.wanted({"calls": 12.0, "depth": 2.0}, (0, 0)) == {"calls": (12.0, "from 1 to 6")}
     assert grid.wanted({"calls": 2.0, "depth": 2.0}, (0, 0)) == {}
+
+
+def test_what_has_no_score_gets_no_cell() -> None:
+    grid = Grid([CALLS])
+    assert grid.add(evaluation("one", None)) == "unscored"
+    assert grid.elites == {}

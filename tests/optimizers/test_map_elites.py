@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
@@ -309,3 +310,30 @@ def test_parameters_come_from_a_task_file() -> None:
 def test_it_is_found_by_its_file() -> None:
     assert OPTIMIZERS["map-elites"].program is map_elites
     assert ChoiceParameter.kind in OPTIMIZERS["map-elites"].kinds
+
+
+def test_children_that_cannot_be_scored_get_no_cell_and_end_nothing(tmp_path: Path) -> None:
+    def failing(values: Any, example: str, rep: int) -> Scored:
+        lost = values["size"] > 5 and (example.startswith("train") or values["skill"] > 7)
+        return Scored(None, error="no team", measures={"size": 0.0}) if lost else sized(values, example, rep)
+
+    for again in (False, True):
+        end, _ = sizes(tmp_path / str(again), Function(failing), initial=12, remeasure=again)
+        assert (end.reason, end.missing > 0) == ("finished", True)
+        assert end.best.values["skill"] > 6
+        cells = [cell for one in archives(tmp_path / str(again) / "j") for cell, _, _ in one["cells"]]
+        assert {cell[0] for cell in cells} <= set(range(6))
+        assert sum(one["children"].get("unscored", 0) for one in archives(tmp_path / str(again) / "j")) > 5
+
+
+def test_an_elite_that_cannot_be_validated_is_validated_later(tmp_path: Path) -> None:
+    turns = Counter[str]()
+
+    def busy(values: Any, example: str, rep: int) -> Scored:
+        turns[example] += example.startswith("validate")
+        return Scored(None, error="down") if 0 < turns[example] <= 2 else sized(values, example, rep)
+
+    end, _ = sizes(tmp_path, Function(busy), steps=8)
+    assert (end.reason, end.missing) == ("finished", 4)
+    assert end.evaluation is not None
+    assert end.evaluation.mean == end.best.values["skill"] / 9 > 0

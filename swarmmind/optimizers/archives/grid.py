@@ -24,7 +24,7 @@ Outside: TypeAlias = Literal["clip", "reject"]
 """What becomes of a measure beyond a descriptor's bounds: the nearest bin, or no cell at all."""
 Choose: TypeAlias = Literal["uniform", "curiosity", "low-quality"]
 """Which elites become parents; see `Grid.select`."""
-Added: TypeAlias = Literal["new", "better", "worse", "outside"]
+Added: TypeAlias = Literal["new", "better", "worse", "outside", "unscored"]
 
 _LEAST_CURIOSITY = 0.1  # so that no elite is given up for good
 _REWARD, _BOREDOM = 1.0, -0.5  # Cully and Demiris, arXiv 1708.09251: what a child adds to its parent's
@@ -131,10 +131,14 @@ class Grid:
     def add(self, evaluation: Evaluation, times: int = 1) -> Added:
         """Let a candidate have its cell if that is empty, or if its scores are greater on the examples both have.
 
+        One without any score has no quality, and gets none.
+
         Args:
             evaluation: how it did.
             times: the average over how many measurements that is.
         """
+        if math.isnan(evaluation.mean):
+            return "unscored"
         cell = self.cell(evaluation.measures)
         if cell is None:
             return "outside"

@@ -79,7 +79,7 @@ class Breeder:
             added = self._grid.add(evaluation)
             came[added] += 1
             self._grid.credit(plan.parent.candidate.id, added)
-            if plan.target is not None:
+            if plan.target is not None and added != "unscored":
                 told = ", ".join(f"{name} {value:.4g}" for name, value in evaluation.measures.items())
                 tries = self._tries.setdefault((plan.parameter.name, plan.target), deque(maxlen=_TRIES))
                 value = evaluation.candidate.values[plan.parameter.name]

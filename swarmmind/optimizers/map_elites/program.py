@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
@@ -66,7 +67,9 @@ def map_elites(
     grid = Grid(descriptors, outside)
     breeder = Breeder(ctx, study, grid, vary, crossover, spread, max_similarity)
     ids = study.train.ids
-    found: list[Evaluation] = yield [Evaluate(one, study.train, ids) for one in breeder.first(initial)]
+    found: list[Evaluation] = yield [
+        Evaluate(one, study.train, ids, needed=one is study.start[0]) for one in breeder.first(initial)
+    ]
     _expect_measures(descriptors, found)
     came = Counter[str](grid.add(one) for one in found)
     kept: Evaluation | None = None
@@ -77,8 +80,7 @@ def map_elites(
             came = yield from _round(study, grid, breeder, parents, step if remeasure else None)
         best = grid.best() or found[0]
         if best.candidate.id not in judged:
-            judged.add(best.candidate.id)
-            kept = yield from _kept(study, best, kept)
+            kept = yield from _kept(study, best, kept, judged)
         yield [Record("archive", {"round": step, "children": dict(came), **grid.facts(offset)})]
 
 
@@ -121,7 +123,7 @@ def _round(study: Study, grid: Grid, breeder: Breeder, parents: Sequence[Evaluat
     children: list[tuple[Plan, Candidate]] = yield from breeder.children(parents)
     seen: list[Evaluation] = []
     if children:
-        seen = yield [Evaluate(one, study.train, study.train.ids, rep or 0) for _, one in children]
+        seen = yield [Evaluate(one, study.train, study.train.ids, rep or 0, needed=False) for _, one in children]
     if rep is not None:
         yield from _remeasured(study, grid, seen, rep)
     return breeder.settled([plan for plan, _ in children], seen)
@@ -132,12 +134,18 @@ def _remeasured(study: Study, grid: Grid, seen: Sequence[Evaluation], rep: int) 
     cells = dict.fromkeys(grid.cell(one.measures) for one in seen)
     elites = [grid.elites[cell].candidate for cell in cells if cell in grid.elites]
     if elites:
-        grid.remeasured((yield [Evaluate(one, study.train, study.train.ids, rep) for one in elites]))
+        grid.remeasured((yield [Evaluate(one, study.train, study.train.ids, rep, needed=False) for one in elites]))
 
 
-def _kept(study: Study, best: Evaluation, kept: Evaluation | None) -> Program:
-    """Keep the best if validation prefers it to the one that was kept; returns the evaluation of the one that is."""
-    [seen] = yield [Evaluate(best.candidate, study.validate, study.validate.ids)]
+def _kept(study: Study, best: Evaluation, kept: Evaluation | None, judged: set[str]) -> Program:
+    """Keep the best if validation prefers it to the one that was kept; returns the evaluation of the one that is.
+
+    One that could not be scored is not judged: it is validated again as long as it is the best.
+    """
+    [seen] = yield [Evaluate(best.candidate, study.validate, study.validate.ids, needed=False)]
+    if math.isnan(seen.mean):
+        return kept
+    judged.add(best.candidate.id)
     if kept is not None and not strict(seen, kept):
         return kept
     yield [Keep(best.candidate, seen)]
