@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
+
 from swarmmind.effects import Ask, Limits, Nested, Outcome, Program, Record, Usage
 from swarmmind.errors import Failed, Stop
 from swarmmind.optimizers.candidate import Candidate
@@ -166,6 +168,7 @@ class _Conductor:
         answers = yield [*plain, *nested.values(), *kept, *new]
         said, ran = answers[: len(plain)], answers[len(plain) : len(plain) + len(nested)]
         runs |= dict(zip(nested, map(_scored, ran), strict=True))
+        runs = {key: _finite(run) for key, run in runs.items()}
         self._note(runs)
         for effect, result in zip(plain, said, strict=True):
             if isinstance(effect, Ask):
@@ -324,6 +327,13 @@ def _scored(outcome: Outcome) -> Scored:
     if outcome.failure is not None:
         return Scored(None, error=outcome.failure.message)
     return outcome.value
+
+
+def _finite(run: Scored) -> Scored:
+    """A score that is no number would stand above and below all others: it is missing."""
+    if run.score is None or math.isfinite(run.score):
+        return run
+    return msgspec.structs.replace(run, score=None, error=f"the score is {run.score}")
 
 
 def _tokens(usage: Usage) -> int | None:

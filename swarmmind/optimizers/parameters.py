@@ -119,7 +119,12 @@ class NumberParameter(msgspec.Struct, frozen=True):
         return []
 
     def to_unit(self, value: float) -> float:
-        """Where a value lies between the bounds, on the parameter's scale: 0 is `low`, 1 is `high`."""
+        """Where a value lies between the bounds, on the parameter's scale: 0 is `low`, 1 is `high`.
+
+        0 if there is but one value.
+        """
+        if self.low == self.high:
+            return 0.0
         low, high, x = (math.log(v) if self.scale == "log" else v for v in (self.low, self.high, value))
         return (x - low) / (high - low)
 

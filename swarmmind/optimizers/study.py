@@ -75,7 +75,8 @@ class Scored(msgspec.Struct, frozen=True):
     """One example, run and scored.
 
     Attributes:
-        score: higher is better; `None` is missing, not 0: a server failed, nobody is to blame.
+        score: higher is better; `None` is missing, not 0: a server failed, nobody is to blame. What is not finite is
+            missing, too.
         output: what it came to.
         feedback: what the scorer says of it in words, if it does.
         steps: who said what, in an order in which everybody comes after whom it heard.

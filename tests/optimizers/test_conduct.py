@@ -15,7 +15,7 @@ from swarmmind.errors import Failed
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.conduct import OUTAGES, Stops, conduct
 from swarmmind.optimizers.parameters import NumberParameter
-from swarmmind.optimizers.study import Evaluate, Keep, Scored, Split, Study
+from swarmmind.optimizers.study import Evaluate, Evaluation, Keep, Scored, Split, Study
 from swarmmind.ports import Context, Request
 from swarmmind.runtime.journal import content
 from swarmmind.testing.play import play
@@ -229,3 +229,20 @@ def test_what_was_kept_outlives_an_outage(tmp_path: Path) -> None:
     assert (end.reason, end.best.values["digit"]) == ("failed", 3)
     assert "none of 10 examples could be scored; the first: gone" in end.error
     assert end.scores[end.best.id] == dict.fromkeys((f"validate-{at}" for at in range(10)), 3 / 9)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), float("-inf")])
+def test_a_score_that_is_no_number_is_missing(tmp_path: Path, score: float) -> None:
+    def odd(values: Any, example: str, rep: int) -> float:
+        return score if example in ("train-1", "validate-1") else 0.5
+
+    seen = list[Evaluation]()
+
+    def search(ctx: Context, given: Study) -> Program:
+        seen.extend((yield [Evaluate(given.start[0], given.train, given.train.ids)]))
+
+    end, _ = conducted(search, study((DIGIT,), {"digit": 1}), Function(odd), tmp_path / "j")
+    assert end.missing == 1
+    assert seen[0].scores["train-1"] is None
+    assert seen[0].mean == 0.5
+    assert seen[0].cases[1].run.error == f"the score is {score}"

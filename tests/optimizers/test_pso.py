@@ -212,3 +212,15 @@ def test_it_says_what_it_cannot_work_with(tmp_path: Path) -> None:
         conducted(pso, study((TextParameter("words"),), {"words": "Hi."}), Function(bowl), tmp_path / "a")
     with pytest.raises(UserError, match="expected training examples"):
         conducted(pso, study(SPACE, START, train=0), Function(bowl), tmp_path / "b")
+
+
+def test_what_can_have_but_one_value_keeps_it(tmp_path: Path) -> None:
+    fixed = (
+        NumberParameter("a", 2.0, 2.0),
+        NumberParameter("b", 3, 3, "log", integer=True),
+        ChoiceParameter("c", ("x",)),
+    )
+    given = study((*fixed, WIDTH), {"a": 2.0, "b": 3, "c": "x", "width": 0.0}, train=1, validate=0)
+    function = Function(lambda values, example, rep: values["width"])
+    end, _ = conducted(pso, given, function, tmp_path / "j", iterations=4)
+    assert {(one.values["a"], one.values["b"], one.values["c"]) for one in end.candidates.values()} == {(2.0, 3, "x")}
