@@ -44,6 +44,40 @@ def test_one_value_has_a_mean_and_no_interval_and_none_has_nothing() -> None:
     assert interval([]) is None
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 50])
+def test_equal_values_in_bounds_are_no_certainty(n: int) -> None:
+    passed, failed = interval([1.0] * n, bounds=(0.0, 1.0)), interval([0.0] * n, bounds=(0.0, 1.0))
+    exact = stats.binomtest(n, n).proportion_ci(0.95, method="exact")
+    assert passed is not None
+    assert failed is not None
+    assert (passed.low, passed.high) == (pytest.approx(exact.low), 1.0)
+    assert (failed.low, failed.high) == (0.0, pytest.approx(1 - exact.low))
+    same = paired([0.5] * n, [0.5] * n, bounds=(0.0, 1.0))
+    assert same is not None
+    assert (same.mean, same.low, same.high) == (0.0, pytest.approx(exact.low - 1), pytest.approx(1 - exact.low))
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20), st.data())
+def test_bounds_are_kept_and_hold_the_mean(values: list[float], data: st.DataObject) -> None:
+    found = interval(values, bounds=(0.0, 1.0))
+    assert found is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= found.mean + 1e-12
+    assert found.mean - 1e-12 <= found.high <= 1
+    others = data.draw(st.lists(st.floats(0, 1), min_size=len(values), max_size=len(values)))
+    gain = paired(values, others, bounds=(0.0, 1.0))
+    assert gain is not None
+    assert gain.low is not None
+    assert gain.high is not None
+    assert -1 <= gain.low <= gain.high <= 1
+
+
+def test_bounds_that_do_not_hold_are_none() -> None:
+    assert interval([0.0, 2.0], bounds=(0.0, 1.0)) == interval([0.0, 2.0])
+    assert paired([0.0, 2.0], [0.5, 2.0], bounds=(0.0, 1.0)) == paired([0.0, 2.0], [0.5, 2.0])
+
+
 def test_pairs_are_compared_side_by_side() -> None:
     first, second = [0.1, 0.9, 0.5, 0.4], [0.2, 1.0, 0.7, 0.4]
     found = paired(first, second)

@@ -133,9 +133,10 @@ def _gain(study: Mapping[str, Any]) -> Iterator[str]:
             yield f"gain on {count} held-out examples, with its 95 % interval: {_mean(held['gain'], '+.3f')}"
         yield from (f"  {who}: {_mean(held[who], '.3f')}" for who in ("start", "best")[: 1 + changed] if held[who])
     for what, means in (("validation", study["validate"]), ("training", study["train"])):
-        if means is not None:
-            told = [_mean(means[who], ".3f") for who in ("start", "best")[: 1 + changed] if means[who]]
-            yield f"{what}: {' -> '.join(told)}"
+        both = [means[who] for who in ("start", "best")[: 1 + changed]] if means else []
+        if both and all(both):
+            many = "example" if both[0]["n"] == 1 else "examples"
+            yield f"{what}, {number(both[0]['n'])} {many}: {' -> '.join(_mean(one, '.3f') for one in both)}"
 
 
 def _mean(interval: Mapping[str, Any], form: str) -> str:

@@ -70,7 +70,9 @@ class Winner(msgspec.Struct, frozen=True):
 
 
 class Means(msgspec.Struct, frozen=True):
-    """How start and winner did on one set of examples.
+    """How start and winner did on one set of examples, the same for both but for what is missing.
+
+    Scores in [0, 1] have intervals in [0, 1] (see `intervals.spread`), a world's are not bounded.
 
     Attributes:
         start: the task as it is; `None` if it was not measured there.

@@ -62,6 +62,14 @@ def test_it_tells_the_price_first_and_at_last_what_was_gained_and_how_to_run_it(
     held = result["study"]["held_out"]
     assert told["start"].startswith(f"{held['start']['mean']:.3f} [{held['start']['low']:.3f}, ")
     assert told["best"].startswith(f"{held['best']['mean']:.3f} ")
+    for name, key in (("validation", "validate"), ("training", "train")):
+        means = result["study"][key]
+        both = [means[who] for who in ("start", "best")]
+        if all(both):
+            assert both[0]["n"] == both[1]["n"]
+            assert told[f"{name}, {both[0]['n']} examples"].startswith(f"{both[0]['mean']:.3f} [")
+        else:
+            assert f"{name}, " not in said.out
     assert told["changed"].startswith("swarm.")
     command = told["run it"].split()
     assert command == ["swarmmind", "run", f"runs/{folder.name}/best/task.yaml"]

@@ -61,6 +61,14 @@ def test_a_real_study_is_read(tmp_path: Path):
     assert seen["validate"].low == pytest.approx(0.25 - half, abs=1e-6)
 
 
+@pytest.mark.parametrize(("problem", "high"), [("{dataset: a.jsonl}", 1.0), ("{environment: a}", 1.1430714)])
+def test_intervals_of_a_data_sets_scores_end_where_scores_do(problem: str, high: float, tmp_path: Path):
+    folder = studies.written(tmp_path / "run", candidate("a"), evaluation("a", 1.0))
+    (folder / "task.yaml").write_text(f"problem: {problem}\n")
+    seen = searched(folder).candidates[0].seen["validate"]
+    assert seen.high == pytest.approx(high)
+
+
 def test_only_the_searchs_own_records_count(tmp_path: Path):
     folder = tmp_path / "run"
 

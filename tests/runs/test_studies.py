@@ -24,6 +24,23 @@ from swarmmind.testing.fake_endpoint import Refusal
 from .projects import asked, stored
 from .studies import WORKER, answered, optimized, project, resumed, rules, served
 
+BATCHES = """
+from swarmmind.optimizers.study import Evaluate, Keep
+
+def batches(ctx, study):
+    ids = study.train.ids
+    [seen] = yield [Evaluate(study.start[0], study.train, ids[:3])]
+    child = study.start[0].child({"prompts.worker": "RULES: 5"})
+    [seen] = yield [Evaluate(child, study.train, ids[1:])]
+    yield [Keep(child, seen)]
+
+def lucky(ctx, study):
+    for rules in range(4):
+        child = study.start[0].child({"prompts.worker": f"RULES: {rules}"})
+        [seen] = yield [Evaluate(child, study.validate, study.validate.ids)]
+    yield [Keep(child, seen)]
+"""
+
 
 def told(result: swarmmind.Result) -> StudyResult:
     assert result.study is not None
@@ -305,7 +322,7 @@ def test_sets_may_be_files_and_what_the_test_shares_with_them_is_said(work: Path
     assert study.train.start is not None
     assert study.train.start.n == 40
     assert study.held_out is not None
-    assert study.held_out.start == interval([1.0, 1.0])
+    assert study.held_out.start == interval([1.0, 1.0], bounds=(0.0, 1.0))
     assert "1 problems of the test are also among the others" in result.warnings
     assert (result.path / "best").exists() == bool(study.changed)
 
@@ -555,7 +572,46 @@ def test_intervals_of_the_result_are_those_of_the_scores_in_the_journal(work: Pa
     assert study.validate is not None
     assert study.validate.best is not None
     right = round(study.validate.best.mean * 10)
-    assert study.validate.best == interval([1.0] * right + [0.0] * (10 - right))
+    assert study.validate.best == interval([1.0] * right + [0.0] * (10 - right), bounds=(0.0, 1.0))
+    for means in (study.held_out, study.validate):
+        assert means is not None
+        for one, least in ((means.start, 0.0), (means.best, 0.0), (means.gain, -1.0)):
+            assert one is not None
+            assert one.low is not None
+            assert one.high is not None
+            assert least <= one.low < one.high <= 1.0
+
+
+def test_start_and_winner_are_compared_on_the_same_examples_or_not_at_all(work: Path) -> None:
+    optimize = {"use": "./batches.py:batches"}
+    path = project(work, optimize=optimize)
+    (work / "batches.py").write_text(BATCHES)
+    study = told(optimized(path))
+    assert study.validate is None
+    assert study.train is not None
+    assert study.train.start is not None
+    assert study.train.best is not None
+    assert study.train.gain is not None
+    assert (study.train.start.n, study.train.best.n, study.train.gain.n) == (2, 2, 2)
+    assert study.train.gain.mean == pytest.approx(study.train.best.mean - study.train.start.mean)
+
+
+def test_a_winner_that_got_everything_right_may_be_lucky_too(work: Path) -> None:
+    path = project(work, optimize={"use": "./batches.py:lucky", "test": 0})
+    (work / "batches.py").write_text(BATCHES)
+
+    def guessing(request: dict[str, Any]) -> str:
+        user = request["messages"][1]["content"]
+        number = int(user.split("What is ")[-1].split()[0])
+        rows = request["messages"][0]["content"]
+        return f"ANSWER: {number + 3 if 'RULES: 3' in rows or number % 2 else 0}"
+
+    study = told(optimized(path, FakeEndpoint(guessing)))
+    assert study.validate is not None
+    assert study.validate.best is not None
+    assert study.validate.best.mean == 1.0
+    assert study.inflation is not None
+    assert study.inflation > 0.05
 
 
 def test_a_winner_that_was_likely_lucky_is_called_so(work: Path) -> None:

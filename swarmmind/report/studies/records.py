@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from swarmmind.intervals import t_quantile
+from swarmmind.errors import SpecError
+from swarmmind.intervals import Bounds, spread
 from swarmmind.report.read import Source, natural, program_of
+from swarmmind.spec.source import read_yaml
 
 OWN = frozenset({"candidate", "evaluation", "best", "refused", "study", "archive"})
 """Series that are shown in their own way."""
@@ -25,7 +26,7 @@ class Seen(NamedTuple):
     Attributes:
         split: which.
         mean: of the scores there are.
-        low: the lower end of the mean's 95 % interval, by Student's t; `None` if a single score says nothing of it.
+        low: the lower end of the mean's 95 % interval (see `intervals.spread`); `None` for a single score.
         high: its upper end.
         n: how many scores.
         asked: how many there should have been.
@@ -182,6 +183,7 @@ class Search:
         self.totals: Totals | None = None
         self.unreadable = 0
         self._texts: dict[str, str] = {}
+        self._bounds = _bounds(source.task)
         programs = {program_of(key) for key, _ in source.records("candidate")}
         self.program = min(programs, key=lambda program: (program.count("/"), natural(program)), default="")
         if programs:
@@ -239,10 +241,8 @@ class Search:
         seen = self.candidates[number].seen
         before = seen.get(found.split)
         if before is None or found.n >= before.n:
-            half = _half(found.sd, found.n)
-            low, high = (None, None) if half is None else (found.mean - half, found.mean + half)
-            measured = found.measures
-            seen[found.split] = Seen(found.split, found.mean, low, high, found.n, found.asked or found.n, measured)
+            ends, asked = _ends(found, self._bounds), found.asked or found.n
+            seen[found.split] = Seen(found.split, found.mean, *ends, found.n, asked, found.measures)
 
     def _best(self, data: str) -> None:
         found = self._decoded(data, _Best)
@@ -269,9 +269,22 @@ class Search:
             self.came.append(found.children)
 
 
-def _half(sd: float | None, n: int) -> float | None:
-    """Half the width of a mean's interval."""
-    return None if sd is None or n < 2 else t_quantile(0.975, n - 1) * sd / math.sqrt(n)
+def _bounds(task: str) -> Bounds | None:
+    """Between what the scores of a task lie: those of a data set are in [0, 1], a world has units of its own."""
+    try:
+        data = read_yaml(task, "task.yaml").data
+    except SpecError:
+        return None
+    problem = cast("Any", data).get("problem") if isinstance(data, dict) else None
+    return (0.0, 1.0) if isinstance(problem, dict) and "dataset" in problem else None
+
+
+def _ends(found: _Evaluation, bounds: Bounds | None) -> tuple[float | None, float | None]:
+    """The ends of a mean's interval; bounds that the mean is outside of are none."""
+    if found.sd is None or found.n < 2:
+        return None, None
+    held = bounds if bounds is not None and bounds[0] <= found.mean <= bounds[1] else None
+    return spread(found.mean, found.sd, found.n, bounds=held)
 
 
 def changes(one: Tried, parent: Tried | None) -> list[tuple[str, Any, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from swarmmind.effects import Outcome, Usage
-from swarmmind.intervals import inflation, interval, paired
+from swarmmind.intervals import Bounds, inflation, interval, paired
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.conduct import Conclusion
 from swarmmind.optimizers.study import Evaluation, Split
@@ -67,14 +68,15 @@ def _told(study: StudyPlan, session: Session, findings: Any, result: Result) -> 
         return common
     conclusion = findings.conclusion
     best, train, validate = conclusion.best, study.study.train, study.study.validate
+    bounds = (0.0, 1.0) if study.base.society.environment is None else None  # worlds have units of their own
     return msgspec.structs.replace(
         common,
         reason=conclusion.reason,
         best=_winner(best),
         changed=[name for name, value in best.values.items() if value != start.values[name]],
-        train=_means(conclusion, train, start, best),
-        validate=_means(conclusion, validate, start, best),
-        held_out=_held_out(findings),
+        train=_means(conclusion, train, start, best, bounds),
+        validate=_means(conclusion, validate, start, best, bounds),
+        held_out=_held_out(findings, bounds),
         inflation=_inflation(conclusion, validate if validate.ids else train),
         tried=conclusion.tried,
         examples=conclusion.examples,
@@ -96,38 +98,45 @@ def _rest(usage: Usage, asking: Spending) -> Spending:
     )
 
 
-def _means(conclusion: Conclusion, split: Split, start: Candidate, best: Candidate) -> Means | None:
-    """On what was measured of a split; `None` if nothing was."""
+def _means(
+    conclusion: Conclusion, split: Split, start: Candidate, best: Candidate, bounds: Bounds | None
+) -> Means | None:
+    """On what was measured of a split, of both on the same examples; `None` if there are none."""
     before, after = (
         {i: s for i, s in conclusion.scores.get(one.id, {}).items() if i in split.ids} for one in (start, best)
     )
-    return _compared(before, after) if before or after else None
+    if before and after:
+        both = [example for example in before if example in after]
+        before, after = ({example: scores[example] for example in both} for scores in (before, after))
+    return _compared(before, after, bounds) if before or after else None
 
 
-def _held_out(findings: Findings) -> Means | None:
+def _held_out(findings: Findings, bounds: Bounds | None) -> Means | None:
     if findings.start is None or findings.best is None:
         return None
-    return _compared(_known(findings.start), _known(findings.best))
+    return _compared(_known(findings.start), _known(findings.best), bounds)
 
 
 def _known(seen: Evaluation) -> dict[str, float]:
     return {example: score for example, score in seen.scores.items() if score is not None}
 
 
-def _compared(before: Mapping[str, float], after: Mapping[str, float]) -> Means:
+def _compared(before: Mapping[str, float], after: Mapping[str, float], bounds: Bounds | None) -> Means:
     both = [example for example in before if example in after]
-    gain = paired([before[one] for one in both], [after[one] for one in both])
-    return Means(interval(list(before.values())), interval(list(after.values())), gain)
+    gain = paired([before[one] for one in both], [after[one] for one in both], bounds=bounds)
+    start, best = (interval(list(scores.values()), bounds=bounds) for scores in (before, after))
+    return Means(start, best, gain)
 
 
 def _inflation(conclusion: Conclusion, split: Split) -> float | None:
     """How much of the winner's score on the examples it was chosen by is luck, on average, were all equally good."""
     here = {one: [s for i, s in scores.items() if i in split.ids] for one, scores in conclusion.scores.items()}
-    chosen = here.get(conclusion.best.id, [])
-    if len(chosen) < 2:
+    count = len(here.get(conclusion.best.id, []))
+    if count < 2:
         return None
-    rivals = sum(len(scores) >= len(chosen) for scores in here.values())
-    return inflation(rivals, statistics.stdev(chosen), len(chosen))
+    rivals = [scores for scores in here.values() if len(scores) >= count]
+    sd = math.sqrt(statistics.fmean(statistics.variance(scores) for scores in rivals))
+    return inflation(len(rivals), sd, count)
 
 
 def _warnings(study: StudyPlan, findings: Findings, told: StudyResult) -> Sequence[str]:
