@@ -6,29 +6,38 @@ is read from its quotations (`agents.prompts`), so no topology need declare it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from swarmmind.agents.prompts import quoted, speakers
 from swarmmind.effects import AnyOf, Ask, Delivery, Nested, Now, Program, Quorum, Reply, Usage
 from swarmmind.errors import Stop
+from swarmmind.optimizers.hearing import Past
 from swarmmind.optimizers.study import Step
 from swarmmind.ports import Context
 
-_COMPARED = 200  # characters by which a quotation is known again
-
 
 class Exchange(NamedTuple):
-    """An ask with its reply."""
+    """An ask with its reply.
+
+    Attributes:
+        ask: who was asked what.
+        reply: what came of it.
+        there: how many exchanges there were when it was asked: no later one can have been heard.
+        strand: which part of the program asked, of those that do not wait for each other (see `AnyOf.places`).
+    """
 
     ask: Ask
     reply: Reply
+    there: int
+    strand: str = ""
 
 
-def watched(program: Program, seen: list[Exchange]) -> Program:
+def watched(program: Program, seen: list[Exchange], strand: str = "") -> Program:
     """The same program; what it asks is added to `seen` as replies arrive, nested programs included."""
+    watch = _Watch(seen, strand)
     results: Any = None
     stop: Stop | None = None
     while True:
@@ -36,9 +45,7 @@ def watched(program: Program, seen: list[Exchange]) -> Program:
             wanted = program.send(results) if stop is None else program.throw(stop)
         except StopIteration as end:
             return end.value
-        effects = list(wanted.effects if isinstance(wanted, (AnyOf, Now, Quorum)) else wanted)
-        inside = [_watched(effect, seen) if isinstance(effect, Nested) else effect for effect in effects]
-        outside = {id(inner): effect for inner, effect in zip(inside, effects, strict=True)}
+        effects, inside = watch.begin(wanted)
         stop = None
         try:
             results = yield _with(wanted, inside)
@@ -47,73 +54,83 @@ def watched(program: Program, seen: list[Exchange]) -> Program:
         except GeneratorExit:
             program.close()
             raise
-        results = [_back(one, outside) for one in results]
-        _note(effects, results, seen)
+        results = watch.end(effects, results)
         if stop is not None:
             stop = Stop(stop.limit, results)
 
 
-def _watched(nested: Nested, seen: list[Exchange]) -> Nested:
-    def program(ctx: Context) -> Program:
-        return watched(nested.program(ctx), seen)
+class _Watch:
+    """What one program waits for: what it began may be delivered many yields later."""
 
-    return msgspec.structs.replace(nested, program=program)
+    def __init__(self, seen: list[Exchange], strand: str) -> None:
+        self._seen, self._strand = seen, strand
+        self._asked: dict[int, list[tuple[Ask, int, str]]] = {}  # by the identity of the effect
+        self._nested: dict[int, tuple[Nested, Nested]] = {}  # by that of the first, which runs in place of the second
+
+    def begin(self, wanted: Any) -> tuple[list[Any], list[Any]]:
+        """The effects of a yield, and what is yielded in their place."""
+        effects = list(wanted.effects if isinstance(wanted, (AnyOf, Now, Quorum)) else wanted)
+        places = (isinstance(wanted, AnyOf) and wanted.places) or [""] * len(effects)
+        inside: list[Any] = []
+        for effect, place in zip(effects, places, strict=True):
+            strand = f"{self._strand}/{place.rpartition('/')[0]}" if place else self._strand
+            if isinstance(effect, Ask):
+                self._asked.setdefault(id(effect), []).append((effect, len(self._seen), strand))
+            inside.append(self._watched(effect, strand) if isinstance(effect, Nested) else effect)
+        return effects, inside
+
+    def _watched(self, nested: Nested, strand: str) -> Nested:
+        def program(ctx: Context) -> Program:
+            return watched(nested.program(ctx), self._seen, f"{strand}/{nested.name}")
+
+        made = msgspec.structs.replace(nested, program=program)
+        self._nested[id(made)] = (made, nested)
+        return made
+
+    def end(self, effects: Sequence[Any], results: Sequence[Any]) -> list[Any]:
+        """Note what was answered; returns the results as the program should get them."""
+        if not results or not isinstance(results[0], Delivery):
+            self._note(zip(effects, results, strict=False))
+            return list(results)
+        own = [Delivery(self._nested.get(id(one.effect), (None, one.effect))[1], one.result) for one in results]
+        self._note((one.effect, one.result) for one in own)
+        return own
+
+    def _note(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        for effect, reply in pairs:
+            if isinstance(effect, Ask) and reply is not None:
+                asked = self._asked[id(effect)]
+                ask, there, strand = asked.pop(0)
+                self._seen.append(Exchange(ask, reply, there, strand))
+                if not asked:
+                    del self._asked[id(effect)]
 
 
 def _with(wanted: Any, effects: Sequence[Any]) -> Any:
     return msgspec.structs.replace(wanted, effects=effects) if isinstance(wanted, msgspec.Struct) else effects
 
 
-def _back(result: Any, outside: dict[int, Any]) -> Any:
-    """A delivery names the very effect that was yielded."""
-    if isinstance(result, Delivery):
-        return Delivery(outside.get(id(result.effect), result.effect), result.result)
-    return result
-
-
-def _note(effects: Sequence[Any], results: Sequence[Any], seen: list[Exchange]) -> None:
-    if results and isinstance(results[0], Delivery):
-        pairs: Iterator[tuple[Any, Any]] = ((one.effect, one.result) for one in results)
-    else:
-        pairs = zip(effects, results, strict=False)
-    seen.extend(Exchange(effect, reply) for effect, reply in pairs if isinstance(effect, Ask) and reply is not None)
-
-
 def steps(seen: Sequence[Exchange]) -> tuple[Step, ...]:
     """The answers as steps, in an order that does not depend on who was faster: everybody comes after whom it heard."""
-    turns: dict[str, list[int]] = {}
+    past = Past()
     heard: list[tuple[int, ...]] = []
     depths: list[int] = []
-    for at, (ask, _) in enumerate(seen):
-        own = turns.setdefault(ask.agent.id, [])
-        heard.append(_heard(ask, seen, turns))
-        depths.append(1 + max((depths[one] for one in (*heard[at], *own[-1:])), default=0))
+    turns: dict[tuple[str, str], list[int]] = {}
+    for at, one in enumerate(seen):
+        heard.append(past.heard(one.ask, one.there))
+        own = turns.setdefault((one.ask.agent.id, one.strand), [])
+        before = own[: bisect_left(own, one.there)][-1:]
+        depths.append(1 + max((depths[other] for other in (*heard[at], *before)), default=0))
         own.append(at)
+        past.add(at, one.ask.agent.id, one.reply)
     made = [_step(exchange) for exchange in seen]
-    order = sorted(range(len(seen)), key=lambda at: (depths[at], made[at].agent, made[at].prompt))
+    order = sorted(range(len(seen)), key=lambda at: (depths[at], made[at].agent, made[at].prompt, seen[at].strand))
     place = {at: number for number, at in enumerate(order)}
     return tuple(made[at]._replace(heard=tuple(sorted(place[one] for one in heard[at]))) for at in order)
 
 
-def _heard(ask: Ask, seen: Sequence[Exchange], turns: dict[str, list[int]]) -> tuple[int, ...]:
-    """The earlier answers that a prompt quotes; of an author whose words are not found as they were, the last one."""
-    content = "\n".join(message.content for message in ask.messages if message.role != "system")
-    found: list[int] = []
-    for author in speakers(content):
-        earlier = [at for at in turns.get(author, ()) if author != ask.agent.id and seen[at].reply.text]
-        if earlier:
-            told = [at for at in earlier if _body(seen[at].reply.text or "") in content]
-            found += told or earlier[-1:]
-    return tuple(found)
-
-
-def _body(text: str) -> str:
-    """How the beginning of a text looks when it is quoted."""
-    return quoted("", text).partition("\n")[2][:_COMPARED]
-
-
 def _step(exchange: Exchange) -> Step:
-    ask, reply = exchange
+    ask, reply = exchange.ask, exchange.reply
     prompt = "\n\n".join(message.content for message in ask.messages if message.role == "user")
     return Step(ask.agent.id, ask.agent.role, prompt, reply.text if reply.ok else None)
 
@@ -144,4 +161,4 @@ def measures(made: Sequence[Step], usage: Usage) -> dict[str, float]:
 
 def spent(seen: Sequence[Exchange]) -> Usage:
     """What the answers cost together."""
-    return sum((reply.usage for _, reply in seen), Usage())
+    return sum((one.reply.usage for one in seen), Usage())

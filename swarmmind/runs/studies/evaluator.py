@@ -101,7 +101,7 @@ class TeamEvaluator:
 
     def _score(self, value: Any, item: Item | None, society: Society, seen: list[Exchange]) -> float | None:
         if society.environment is not None:
-            spoke = not seen or any(reply.ok for _, reply in seen)
+            spoke = not seen or any(one.reply.ok for one in seen)
             return society.environment.score if spoke or not _first_fault(seen) else None
         assert item is not None
         assert self._plan.scoring is not None
@@ -112,9 +112,10 @@ class TeamEvaluator:
 
 def _first_fault(seen: list[Exchange]) -> str:
     """What a server, and no agent, is to blame for; empty if there is nothing."""
-    for _, reply in seen:
-        if reply.failure is not None and reply.failure.kind in _NOBODYS_FAULT:
-            return f"{reply.failure.kind}: {reply.failure.message}"
+    for one in seen:
+        failure = one.reply.failure
+        if failure is not None and failure.kind in _NOBODYS_FAULT:
+            return f"{failure.kind}: {failure.message}"
     return ""
 
 
