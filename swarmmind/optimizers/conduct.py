@@ -35,12 +35,16 @@ class Stops(NamedTuple):
         patience: so many new candidates in a row without a new best one end it.
         target: a best candidate with this mean ends it.
         limits: of calls, tokens and money; each list is priced against them before it is started.
+        tested: so many examples will be run after the study.
+        aside: what `limits` already leave for them; where examples turn out to cost more, more is left.
     """
 
     examples: int | None = None
     patience: int | None = None
     target: float | None = None
     limits: Limits = Limits()
+    tested: int = 0
+    aside: Limits = Limits()
 
 
 class Conclusion(NamedTuple):
@@ -229,15 +233,17 @@ class _Conductor:
         known = max(self._examples, 1)
         each = [self._evaluator.calls(candidate) for candidate, _, _ in fresh.values()]
         calls = sum(self._evaluating.calls / known if one is None else one for one in each) + asks
-        spent = self._evaluating + self._asking
-        tokens = _scaled(_tokens(self._evaluating), n, known) + _scaled(_tokens(self._asking), asks, max(self._asks, 1))
-        usd = _scaled(self._evaluating.cost_usd, n, known) + _scaled(self._asking.cost_usd, asks, max(self._asks, 1))
-        for name, wall, cost in (
-            ("calls", stops.limits.calls, spent.calls + calls),
-            ("tokens", stops.limits.tokens, (_tokens(spent) or 0) + tokens),
-            ("usd", stops.limits.usd, (spent.cost_usd or 0.0) + usd),
+        ran, asked, spent = self._evaluating, self._asking, self._evaluating + self._asking
+        tokens = _scaled(_tokens(ran), n, known) + _scaled(_tokens(asked), asks, max(self._asks, 1))
+        usd = _scaled(ran.cost_usd, n, known) + _scaled(asked.cost_usd, asks, max(self._asks, 1))
+        left = stops.aside
+        for name, wall, cost, one, aside in (
+            ("calls", stops.limits.calls, spent.calls + calls, ran.calls, left.calls),
+            ("tokens", stops.limits.tokens, (_tokens(spent) or 0) + tokens, _tokens(ran), left.tokens),
+            ("usd", stops.limits.usd, (spent.cost_usd or 0.0) + usd, ran.cost_usd, left.usd),
         ):
-            if wall is not None and cost > wall:
+            lacking = max(0.0, _scaled(one, stops.tested, known) - (aside or 0))
+            if wall is not None and cost + lacking > wall:
                 return name
         return None
 

@@ -448,6 +448,21 @@ def test_a_winner_too_large_for_what_was_set_aside_is_tested_when_there_is_more(
     assert held.gain.n == 4
 
 
+@pytest.mark.parametrize("budget", [{"usd": 120}, {"tokens": 70_000}])
+def test_where_agents_say_more_than_was_thought_more_is_set_aside(budget: dict[str, float], work: Path) -> None:
+    def verbose(request: dict[str, Any]) -> str:
+        said = answered(request)
+        return "so " * 900 + said if "ANSWER" in said else said
+
+    prices = {"vllm/m": {"prompt_usd_per_million": 1000, "completion_usd_per_million": 2000}}
+    part = optimized(project(work, prices=prices, budget=budget), FakeEndpoint(verbose))
+    assert (part.status, told(part).reason) == ("stopped", next(iter(budget)))
+    held = told(part).held_out
+    assert held is not None
+    assert held.gain is not None
+    assert held.gain.n == 10
+
+
 def test_a_budget_that_the_test_alone_would_take_is_refused_before_anything_is_paid(work: Path) -> None:
     server = FakeEndpoint(answered)
     with pytest.raises(SpecError, match=r"task.yaml:1:\d+: budget.calls: the held-out test alone takes about 20 of 20"):

@@ -17,7 +17,7 @@ from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Result
 from swarmmind.runs.studies.plan import StudyPlan
-from swarmmind.runs.studies.price import StudyPrice, price_study, search_limits
+from swarmmind.runs.studies.price import StudyPrice, price_study, search_limits, set_aside
 from swarmmind.runs.studies.program import root
 from swarmmind.runs.studies.result import study_result
 from swarmmind.runs.studies.write import PARTS, write_parts
@@ -31,7 +31,7 @@ async def prepared(study: StudyPlan) -> tuple[Plan, StudyPrice]:
         SpecError: the test alone would take the whole budget.
     """
     price = await price_study(study)
-    return study.plan(root(study, search_limits(study, price))), price
+    return study.plan(root(study, search_limits(study, price), set_aside(price))), price
 
 
 async def run_study(study: StudyPlan, plan: Plan, folder: Path, models: Models, watch: Watch | None = None) -> Result:

@@ -124,8 +124,14 @@ def _ask(study: StudyPlan, found: Estimate, count: int, known: Mapping[str, Pric
     return msgspec.structs.replace(usage, cost_usd=price.cost_usd(usage) if price else None)
 
 
+def set_aside(price: StudyPrice) -> Limits:
+    """What is kept back of a budget for the held-out test, as far as can be told before the start."""
+    tokens, usd = round(price.test_tokens * _MARGIN), (price.test_usd or 0.0) * _MARGIN
+    return Limits(price.test_calls, tokens, usd) if price.held_out else Limits()
+
+
 def search_limits(study: StudyPlan, price: StudyPrice) -> Limits:
-    """The task's budget, less what the held-out test will take.
+    """The task's budget, less what is set aside.
 
     Raises:
         SpecError: the test alone would take all of it; with the place of the budget.
@@ -134,12 +140,9 @@ def search_limits(study: StudyPlan, price: StudyPrice) -> Limits:
     if not price.held_out:
         return budget
     left: dict[str, float | None] = {"calls": None, "tokens": None, "usd": None}
-    for name, needed in (
-        ("calls", float(price.test_calls)),
-        ("tokens", price.test_tokens * _MARGIN),
-        ("usd", (price.test_usd or 0.0) * _MARGIN),
-    ):
-        wall = getattr(budget, name)
+    aside = set_aside(price)
+    for name in left:
+        wall, needed = getattr(budget, name), getattr(aside, name)
         if wall is not None and wall - needed <= 0:
             shown = f"{needed:g}" if name == "usd" else f"{round(needed):,}"
             message = f"the held-out test alone takes about {shown} of {wall:,}; raise it, or lower 'optimize.test'"

@@ -29,14 +29,15 @@ class Findings(NamedTuple):
     untested: str = ""
 
 
-def root(study: StudyPlan, limits: Limits) -> Callable[[Context], Program]:
+def root(study: StudyPlan, limits: Limits, aside: Limits) -> Callable[[Context], Program]:
     """The program of a study; it returns `Findings`.
 
     Args:
         study: the study.
-        limits: of the search: the budget, less what the held-out test will take.
+        limits: of the search: the budget, less what is set aside for the held-out test.
+        aside: that.
     """
-    stops = study.stops._replace(limits=limits)
+    stops = study.stops._replace(limits=limits, tested=2 * len(study.examples.test.ids), aside=aside)
 
     def program(ctx: Context) -> Program:
         def search(at: Context) -> Program:
