@@ -87,7 +87,7 @@ def check(
         price = anyio.run(price_study, planned)
         data["study"] = msgspec.to_builtins(price)
         study = price_lines(planned, price)
-        data["warnings"] += concerns(planned, price)
+        data["warnings"] = list(dict.fromkeys([*data["warnings"], *concerns(planned, price)]))
     return _print_check(data, found, as_json, study)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast, get_type_hints
@@ -21,7 +21,12 @@ _STRICT = ConfigDict(strict=True)
 
 
 def checked(
-    function: Callable[..., Any], given: Mapping[str, Any], skip: int, complain: Complain, folder: Path | None = None
+    function: Callable[..., Any],
+    given: Mapping[str, Any],
+    skip: int,
+    complain: Complain,
+    folder: Path | None = None,
+    beside: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The keyword arguments for a call, checked against the function's signature and type hints.
 
@@ -31,6 +36,7 @@ def checked(
         skip: how many leading parameters the caller fills in.
         complain: makes the error.
         folder: the task's, for types that read files in it: they find it in the context of their validation.
+        beside: names that may stand beside these, and may have been meant by one that is unknown.
 
     Raises:
         SpecError: a name is unknown, a value has the wrong type, or a parameter without default is missing; or
@@ -44,7 +50,7 @@ def checked(
     known = {parameter.name: parameter for parameter in parameters}
     for name in given:
         if name not in known:
-            raise complain(name, f"unknown parameter{near(name, list(known))}")
+            raise complain(name, f"unknown parameter{near(name, [*known, *beside])}")
     hints = _hints(bound)
     for parameter in parameters:
         if parameter.name not in given and parameter.default is parameter.empty:

@@ -133,6 +133,8 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> _P
     if kind == "value_error":
         return _Problem(path, "", found, _line(str(context["error"])), False)
     is_key = detail["loc"][-1:] == ("[key]",)
+    if kind == "too_short" and context["min_length"] > 1:
+        return _Problem(path, "", found, "must have at least {min_length} entries".format(**context), is_key)
     if kind in _SENTENCES:
         bounds = {name: f"{bound:g}" if isinstance(bound, float) else bound for name, bound in context.items()}
         return _Problem(path, "", found, _SENTENCES[kind].format(**bounds, found=show(found)), is_key)

@@ -54,7 +54,9 @@ def test_it_tells_the_price_first_and_at_last_what_was_gained_and_how_to_run_it(
     lines = said.err.splitlines()
     assert lines[0] == "study: pso changes swarm.agents.0.parameters.accuracy, swarm.topology.rounds"
     assert lines[1] == "examples: 5 to learn from, 10 to choose by, 10 held out"
-    assert lines[2].startswith("takes at most: 105 runs of up to 6 calls, 20 held-out runs: 750 calls")
+    assert lines[2].startswith(
+        "takes at most: 105 runs of up to 6 calls, 20 held-out runs: 750 calls, if none has to be repeated"
+    )
     told = summary(said)
     [folder] = (work / "runs").iterdir()
     result = stored(folder)
@@ -134,6 +136,9 @@ def test_a_study_that_fails_exits_with_1(swarmmind: Command, work: Path) -> None
         (["optimize", "task.yaml", "--set", "optimize.use=./climbing.py:climb"], "would run code"),
         (["optimize", "task.yaml", "--set", "budget.calls=10"], "the held-out test alone takes about 120 of 10"),
         (["check", "task.yaml", "--set", "optimize.particles=1"], "optimize.particles"),
+        (["optimize", "task.yaml", "--set", "optimize.patienc=5"], "unknown parameter; did you mean 'patience'"),
+        (["optimize", "task.yaml", "--set", "optimize.validation=5"], "unknown parameter; did you mean 'validate'"),
+        (["optimize", "task.yaml", "--set", "optimize.particels=5"], "unknown parameter; did you mean 'particles'"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(
@@ -156,6 +161,7 @@ def test_check_prices_the_study_beside_the_run(swarmmind: Command, work: Path) -
     assert "no held-out test" in said.out
     data = record(swarmmind("check", "task.yaml", "--json"))
     assert (data["study"]["calls"], data["estimate"]["calls"]) == (630, 240)
+    assert len(set(data["warnings"])) == len(data["warnings"])
     assert not (work / "runs").exists()
 
 

@@ -84,6 +84,9 @@ WRONG = {
     RIGHT.replace(
         "low: 1, high: 3, integer: true", "options: [1, 1]"
     ): "9:16: optimize.parameters.0: 'options' must be",
+    RIGHT.replace(
+        "low: 1, high: 3, integer: true", "options: [1]"
+    ): "9:55: optimize.parameters.0.options: must have at least 2 entries",
     RIGHT.replace("low: 1, ", "options: [1, 2], "): "9:16: optimize.parameters.0: has either 'options', or",
     "  use: pso\n  parameters: [prompt]\n  train: 2\n": "9:16: optimize.parameters.0: must be prompts, workflow",
     "  use: pso\n  parameters: []\n  train: 2\n": "9:15: optimize.parameters: must not be empty",

@@ -26,7 +26,7 @@ BODY = b'{"model": "m", "messages": [{"role": "user", "content": "hello, there"}
 
 
 def test_what_is_public() -> None:
-    checks = {"check_embedder", "check_memory", "check_model", "check_topology", "check_transport"}
+    checks = {f"check_{what}" for what in ("embedder", "memory", "model", "optimizer", "topology", "transport")}
     assert set(testing.__all__) == {"FakeEndpoint", "Hostility", "LooseCall", "Refusal", *checks}
 
 

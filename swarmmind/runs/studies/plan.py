@@ -135,7 +135,9 @@ def _optimizer(loaded: LoadedTask, optimize: Optimize, allow_code: bool) -> tupl
         if not callable(found):
             raise loaded.error(at, f"{use!r} must be a generator function or an Optimizer, got {show(found)}")
         found = Optimizer(cast("Any", found), cast("Any", _unknown), _KINDS)
-    return found, checked(found.program, optimize.settings, 2, complaining(loaded, ("optimize",)), loaded.folder)
+    keys = [field.alias or name for name, field in Optimize.model_fields.items()]
+    complain = complaining(loaded, ("optimize",))
+    return found, checked(found.program, optimize.settings, 2, complain, loaded.folder, beside=keys)
 
 
 def _unknown(study: Study, **settings: Any) -> None:

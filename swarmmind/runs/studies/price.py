@@ -34,7 +34,8 @@ class StudyPrice(msgspec.Struct, frozen=True):
         calls_each: of one example, at most.
         counted: whether `calls_each` is a bound; else it is what the task's own team takes, and a workflow, a graph or
             drawn edges may grow.
-        calls: model calls, all together; `None`: nobody says.
+        calls: model calls, all together, if none is repeated because a server failed or nobody could read an answer;
+            `None`: nobody says.
         prompt_tokens: read, all together, roughly.
         completion_tokens: written, roughly.
         cost_usd: of these; `None` without prices.
