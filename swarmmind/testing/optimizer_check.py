@@ -10,7 +10,8 @@ answer whatever they are asked. The promises, by the names that `excused` takes:
     chance       chance comes from `ctx.rng`: the state of global generators changes nothing
     resume       killed at any call or evaluation, it goes on: nothing is paid twice, and it ends as if nothing happened
     workers      latencies, and whether 1, 3 or 16 calls can be under way at once, change nothing
-    budget       walls of examples and calls hold; each list is priced before it is begun; a larger one goes on
+    budget       walls of examples and calls hold; each list is priced before it is begun; a larger one goes on; what is
+                 good is kept
     cache        what is measured once is not measured again; a missing score is neither remembered nor an end
     splits       no prompt holds words of a validation run, and nothing outside training and validation is run
     edits        whatever critic and editor say, or if they fail: no change, recorded, and it ends
@@ -49,6 +50,7 @@ _MOST_WALLS = 5  # of examples, and as many of calls
 _PLACES = (1, 3, 16)
 _FAILING_SHARE = 0.2
 _KINDS = frozenset({"text", "choice", "float"})  # of a generator that does not say what it changes
+_FOREIGN = "an optimizer may not evaluate"  # what the conductor says of another's examples
 _UNSCORED = "none of "  # how it begins when every example of an evaluation failed
 
 
@@ -188,7 +190,8 @@ class _Check:
         except Killed:
             pass
         except Exception as error:
-            raise AssertionError(f"{promise}: {where} raised {type(error).__name__}: {error}") from error
+            broken = "splits" if _FOREIGN in str(error) else promise
+            raise AssertionError(f"{broken}: {where} raised {type(error).__name__}: {error}") from error
         end = None if outcome is None else _concluded(promise, where, outcome)
         return _Run(path, end, broken, said.calls, run.runs, watched.asks, list(content(path)))
 
@@ -230,6 +233,7 @@ class _Check:
     # --- what it takes -----------------------------------------------------------------------------------------------
 
     def budget(self) -> None:
+        assert self._base.conclusion.evaluation, "budget: a run keeps nothing, and so what it paid for is lost"
         whole = self._base.conclusion.examples
         for examples in spread(whole, _MOST_WALLS):
             where = f"with a budget of {examples} of {whole} examples it"

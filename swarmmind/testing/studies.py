@@ -56,6 +56,7 @@ CANARY = "canary-of-"
 """Stands in whatever a validation run says; what it is of follows."""
 
 _LEVELS = 4  # of scores above 0
+_ENDLESS = 5_000  # lists of one optimizer: it does not end
 
 
 def study_for(kinds: Collection[str], train: int = 6, validate: int = 4) -> Study:
@@ -202,11 +203,12 @@ class Watched:
 
         Raises:
             TypeError: it yields something that no optimizer may.
+            RuntimeError: it yields list after list without an end.
         """
         inner = self._program(ctx, study, **self._parameters)
         results: Any = None
         try:
-            while True:
+            for _ in range(_ENDLESS):
                 try:
                     wanted: Any = inner.send(results)
                 except StopIteration as end:
@@ -214,6 +216,7 @@ class Watched:
                 _look(wanted)
                 results = yield wanted
                 self.asks += sum(isinstance(effect, Ask) for effect in wanted)
+            raise RuntimeError(f"after {_ENDLESS:,} lists there is no end to it")
         finally:
             inner.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import swarmmind.optimizers
 from swarmmind.effects import Json
 from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.optimizers.archives.grid import Descriptor
+from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.study import Scored, Study
 from swarmmind.ports import Request
 from swarmmind.testing import check_optimizer
-from swarmmind.testing.studies import helpful
+from swarmmind.testing.studies import helpful, study_for
+from tests.optimizers.hills import conducted
 
 HOME = Path(swarmmind.optimizers.__file__).parent
 MOST_LINES = 200
@@ -58,6 +62,39 @@ def test_an_optimizer_in_the_box_keeps_its_promises(name: str) -> None:
     if name in ("gepa", "tpe"):
         pytest.importorskip({"gepa": "gepa", "tpe": "optuna"}[name])
     check_optimizer(OPTIMIZERS[name], parameters=SMALL.get(name), answers=rewriting)
+
+
+class Halved:
+    """Of those that are no starts every second one cannot be scored; the others are all right."""
+
+    def __init__(self, study: Study) -> None:
+        self._numbers = {one.id: 1 for one in study.start}
+
+    def __call__(self, one: Candidate, example: str, rep: int) -> Scored:
+        number = self._numbers.setdefault(one.id, len(self._numbers) + 1)
+        if number % 2 == 0:
+            return Scored(None, error="it makes no team")
+        return Scored((number + len(example) + int(example[-1])) % 3 / 2, measures={"tokens": 200.0 * (number % 5)})
+
+    def calls(self, one: Candidate) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("name", sorted({*OPTIMIZERS} - {"gepa"}))  # that package wants a number for every candidate
+def test_candidates_that_cannot_be_scored_end_nothing(name: str, tmp_path: Path) -> None:
+    if name == "tpe":
+        pytest.importorskip("optuna")
+    given = study_for(OPTIMIZERS[name].kinds)
+
+    def say(request: Request, rng: random.Random) -> str:
+        return rewriting(request, f"mark-{rng.getrandbits(48):012x}")
+
+    end, _ = conducted(
+        OPTIMIZERS[name].program, given, Halved(given), tmp_path / "j", answers=say, **SMALL.get(name, {})
+    )
+    assert (end.reason, end.error) == ("finished", "")
+    assert end.missing > 0
+    assert end.evaluation is not None
 
 
 def files(name: str) -> list[Path]:

@@ -178,6 +178,28 @@ def nesting(ctx: Context, study: Study) -> Program:
     yield [Nested(inner, "climb")]
 
 
+def endless(ctx: Context, study: Study) -> Program:
+    """Asks until it likes the answer."""
+    parameter, new = study.of("text")[0], None
+    while new is None:
+        [reply] = yield [edit(study, parameter, study.start[0], [])]
+        new = edited(reply, parameter)
+    yield from climb(ctx, study)
+
+
+def secretive(ctx: Context, study: Study) -> Program:
+    """Keeps nothing."""
+    inner = climb(ctx, study)
+    results: Any = None
+    while True:
+        try:
+            wanted: Any = inner.send(results)
+        except StopIteration:
+            return
+        rest = [effect for effect in wanted if not isinstance(effect, Keep)]
+        results = (yield rest) if rest else [None]
+
+
 def lists(study: Study) -> Most:
     return climb_most(study)._replace(asks=STEPS)
 
@@ -188,11 +210,13 @@ BROKEN: dict[str, tuple[Any, str]] = {
     "resume": (forgetful, "killed at call 1, it"),
     "cache": (assuming, "missing at first, it raised TypeError"),
     "splits": (leaking, "holds words of a validation run"),
+    "budget": (secretive, "a run keeps nothing"),
     "most": (HONEST._replace(most=lists), "a run asks 6 times, and said 3"),
 }
 EDITS: dict[str, tuple[Callable[..., Program], str]] = {
     "silent": (silent, "with answers that nobody can read it records nothing as refused"),
     "credulous": (credulous, "with answers that nobody can read drafter became"),
+    "endless": (endless, "with answers that nobody can read it raised RuntimeError: after 5,000 lists"),
     "stubborn": (stubborn, "with answers that nobody can read it asks 5[0-9] times, and said 7"),
 }
 
@@ -264,7 +288,7 @@ def test_an_evaluator_can_break_promises_too() -> None:
 def test_an_optimizer_yields_nothing_else() -> None:
     with pytest.raises(AssertionError, match=r"^determinism: a run raised TypeError: .* got Nested"):
         check_optimizer(nesting)
-    with pytest.raises(AssertionError, match=r"^determinism: a run raised ValueError: .* may not evaluate"):
+    with pytest.raises(AssertionError, match=r"^splits: a run raised ValueError: .* may not evaluate"):
         check_optimizer(peeking)
 
 
