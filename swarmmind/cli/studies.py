@@ -32,7 +32,8 @@ def price_lines(study: StudyPlan, price: StudyPrice) -> list[str]:
     else:
         asks = f"{number(price.asks)} asks of critic and editor, " if price.asks else ""
         runs = f"{number(price.examples)} runs of {each}, {asks}{number(price.held_out)} held-out runs"
-        found.append(f"takes at most: {runs}: {about}{number(price.calls)} calls, if none has to be repeated")
+        bound = "if none has to be repeated" if price.counted else "and more if the team grows"
+        found.append(f"takes at most: {runs}: {about}{number(price.calls)} calls, {bound}")
         tokens = f"{number(price.prompt_tokens)} tokens read, {number(price.completion_tokens)} written"
         found.append(f"that is about {tokens}, {usd(price.cost_usd)}")
     walls = list(_walls(study))

@@ -80,6 +80,15 @@ def test_it_tells_the_price_first_and_at_last_what_was_gained_and_how_to_run_it(
     assert str(folder.relative_to(work) / "optimize-report.html") == told["report"]
 
 
+def test_a_price_that_is_no_bound_does_not_claim_to_be_one(swarmmind: Command, work: Path) -> None:
+    swarm = {"agents": {"solver": 1}, "topology": "workflow"}
+    path = tuning(work, swarm=swarm, optimize={"use": "language-pso", "parameters": ["workflow"], "particles": None})
+    said = swarmmind("check", str(path))
+    assert said.code == 0, said
+    [told] = [line for line in said.out.splitlines() if line.startswith("takes at most")]
+    assert told.endswith(" calls, and more if the team grows")
+
+
 def test_json_is_one_record_with_the_study_in_it(swarmmind: Command, work: Path) -> None:
     tuning(work)
     said = swarmmind("optimize", "task.yaml", "--json", "--set", "optimize.particles=2", "--runs", "elsewhere")
