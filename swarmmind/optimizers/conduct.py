@@ -16,12 +16,9 @@ import msgspec
 from swarmmind.effects import Ask, Limits, Nested, Outcome, Program, Record, Usage
 from swarmmind.errors import Failed, Stop
 from swarmmind.optimizers.candidate import Candidate
+from swarmmind.optimizers.remembered import Key, Remembered
 from swarmmind.optimizers.study import Case, Evaluate, Evaluation, Evaluator, Keep, Scored, Split, Study
 from swarmmind.ports import Context
-
-_Key = tuple[str, str, int]
-"""Candidate, example, rep: what is measured once."""
-
 
 OUTAGES = 3
 """So many lists in a row without a single score are no bad luck: they end a study."""
@@ -131,7 +128,7 @@ def measured(evaluator: Evaluator, candidates: Sequence[Candidate], split: Split
 class _Conductor:
     def __init__(self, study: Study | None, evaluator: Evaluator, stops: Stops) -> None:
         self._study, self._evaluator, self._stops = study, evaluator, stops
-        self._known: dict[_Key, Scored] = {}
+        self._known = Remembered()
         self._candidates: dict[str, Candidate] = {}
         self._splits = {id(s): frozenset(s.ids) for s in (study.train, study.validate)} if study else {}
         self._kept: Keep | None = None
@@ -151,7 +148,7 @@ class _Conductor:
 
     def _scores(self) -> dict[str, dict[str, float]]:
         found: dict[str, dict[str, list[float]]] = {one: {} for one in self._candidates}
-        for (one, example, _), run in self._known.items():
+        for (one, example, _), run in self._known.outcomes():
             if run.score is not None:
                 found[one].setdefault(example, []).append(run.score)
         return {one: {at: math.fsum(s) / len(s) for at, s in scores.items()} for one, scores in found.items()}
@@ -178,7 +175,7 @@ class _Conductor:
             if isinstance(effect, Ask):
                 self._asks, self._asking = self._asks + 1, self._asking + result.usage
         rest = iter(said)
-        found = [run.score is not None for run in self._asked_for(wanted)]
+        found = [score is not None for score in self._asked_for(wanted)]
         self._outages = 0 if any(found) else self._outages + bool(found)
         results = [self._result(effect, rest) for effect in wanted]
         for key, run in runs.items():
@@ -214,8 +211,8 @@ class _Conductor:
         data = {"id": candidate.id, "parents": candidate.parents, "note": candidate.note, "values": candidate.values}
         return [Record("candidate", {**data, "values": dict(candidate.values)})]
 
-    def _fresh(self, wanted: Sequence[Any]) -> dict[_Key, tuple[Candidate, str, int]]:
-        found: dict[_Key, tuple[Candidate, str, int]] = {}
+    def _fresh(self, wanted: Sequence[Any]) -> dict[Key, tuple[Candidate, str, int]]:
+        found: dict[Key, tuple[Candidate, str, int]] = {}
         for effect in wanted:
             for example in effect.ids if isinstance(effect, Evaluate) else ():
                 key = (effect.candidate.id, example, effect.rep)
@@ -223,7 +220,7 @@ class _Conductor:
                     found[key] = (effect.candidate, example, effect.rep)
         return found
 
-    def _lacking(self, fresh: Mapping[_Key, tuple[Candidate, str, int]], asks: int) -> str | None:
+    def _lacking(self, fresh: Mapping[Key, tuple[Candidate, str, int]], asks: int) -> str | None:
         """The limit that a list does not fit, by what its like has cost so far."""
         stops, n = self._stops, len(fresh)
         if stops.examples is not None and self._examples + n > stops.examples:
@@ -247,13 +244,13 @@ class _Conductor:
                 return name
         return None
 
-    def _nested(self, key: _Key, run: Callable[[Context], Program]) -> Nested:
+    def _nested(self, key: Key, run: Callable[[Context], Program]) -> Nested:
         candidate, example, rep = key
         return Nested(run, f"{candidate}.{example}.{rep}", chance=f"example/{example}/{rep}")
 
     # --- after it ----------------------------------------------------------------------------------------------------
 
-    def _note(self, runs: Mapping[_Key, Scored]) -> None:
+    def _note(self, runs: Mapping[Key, Scored]) -> None:
         for key, run in runs.items():
             self._known[key] = run
             self._evaluating = self._evaluating + run.usage
@@ -265,10 +262,10 @@ class _Conductor:
         self._keeps += 1
         return Record("best", {"id": keep.candidate.id, "mean": keep.evaluation.mean, "split": keep.evaluation.split})
 
-    def _asked_for(self, wanted: Sequence[Any]) -> Iterator[Scored]:
+    def _asked_for(self, wanted: Sequence[Any]) -> Iterator[float | None]:
         for effect in wanted:
             for example in effect.ids if isinstance(effect, Evaluate) else ():
-                yield self._known[effect.candidate.id, example, effect.rep]
+                yield self._known.score((effect.candidate.id, example, effect.rep))
 
     def _result(self, effect: Any, said: Iterator[Any]) -> Any:
         if isinstance(effect, Evaluate):
