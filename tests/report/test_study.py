@@ -61,6 +61,25 @@ def test_a_real_study_is_read(tmp_path: Path):
     assert seen["validate"].low == pytest.approx(0.25 - half, abs=1e-6)
 
 
+def test_the_start_is_the_tasks_own_whoever_was_tried_first(tmp_path: Path):
+    folder = studies.written(tmp_path / "run", candidate("a", a="first"), candidate("b", "a", a="second"))
+    told = {"start": {"id": "s", "values": {"a": "own"}}, "best": {"id": "b", "values": {"a": "second"}}}
+    assert searched(folder).start is not None
+    search = searched(runs.result(folder, study=told))
+    assert search.start is not None
+    assert (search.start.id, search.start.values) == ("s", {"a": "own"})
+    search = searched(runs.result(folder, study={**told, "start": {"id": "b", "values": {}}}))
+    assert search.start is search.candidates[1]
+
+
+def test_where_a_study_failed_nobody_won(tmp_path: Path):
+    folder = studies.written(tmp_path / "run", candidate("a"))
+    told = {"reason": "failed", "start": {"id": "a", "values": {"a": "a"}}, "best": None}
+    assert searched(folder).winner is not None
+    assert searched(runs.result(folder, study=told)).winner is None
+    assert Page(render_study(folder)).index["winner"] is None
+
+
 @pytest.mark.parametrize(("problem", "high"), [("{dataset: a.jsonl}", 1.0), ("{environment: a}", 1.1430714)])
 def test_intervals_of_a_data_sets_scores_end_where_scores_do(problem: str, high: float, tmp_path: Path):
     folder = studies.written(tmp_path / "run", candidate("a"), evaluation("a", 1.0))

@@ -154,6 +154,16 @@ class _Best(msgspec.Struct):
     split: str = ""
 
 
+class _Values(msgspec.Struct):
+    id: str
+    values: dict[str, Any] = {}
+
+
+class _Result(msgspec.Struct):
+    start: _Values | None = None
+    best: _Values | None = None
+
+
 class Search:
     """Everything of a study's search.
 
@@ -184,6 +194,7 @@ class Search:
         self.unreadable = 0
         self._texts: dict[str, str] = {}
         self._bounds = _bounds(source.task)
+        self._result = _told(source.result)
         programs = {program_of(key) for key, _ in source.records("candidate")}
         self.program = min(programs, key=lambda program: (program.count("/"), natural(program)), default="")
         if programs:
@@ -191,13 +202,20 @@ class Search:
 
     @property
     def start(self) -> Tried | None:
-        """The first candidate."""
-        return self.candidates[0] if self.candidates else None
+        """The task's own values, tried or not; the first candidate as long as there is no result that tells them."""
+        own = self._result.start
+        if own is None or own.id in self.numbers:
+            return self.candidates[self.numbers[own.id] if own else 0] if self.candidates else None
+        return Tried(-1, own.id, [], [], "", own.values)
 
     @property
     def winner(self) -> Tried | None:
-        """The last one kept; the first if none was."""
-        return self.candidates[self.kept[-1].candidate] if self.kept else self.start
+        """The last one kept; the first if none was, unless there is a result, and that one did not win."""
+        if self.kept:
+            return self.candidates[self.kept[-1].candidate]
+        first, best = next(iter(self.candidates), None), self._result.best
+        lost = self._result.start is not None and (best is None or first is None or best.id != first.id)
+        return None if lost else first
 
     def _read(self, source: Source) -> None:
         takers: dict[str, Callable[[str], None]] = {
@@ -267,6 +285,14 @@ class Search:
             self.archive = found
             self.rounds.append((found.round, found.filled, found.qd_score, found.best))
             self.came.append(found.children)
+
+
+def _told(result: dict[str, Any]) -> _Result:
+    """What a result says of start and winner."""
+    try:
+        return msgspec.convert(result.get("study") or {}, _Result)
+    except msgspec.ValidationError:
+        return _Result()
 
 
 def _bounds(task: str) -> Bounds | None:
