@@ -201,7 +201,10 @@ class _Conductor:
                 raise ValueError(f"an optimizer may not evaluate on these examples of {effect.split.name!r}")
         if not effect.ids:
             raise ValueError("an evaluation needs examples")
-        if study is None or candidate.id in self._candidates:
+        known = self._candidates.get(candidate.id)
+        if known is not None and known.values != candidate.values:
+            raise ValueError(f"two candidates have the id {candidate.id!r}")
+        if study is None or known is not None:
             return []
         problems = study.problems(candidate.values)
         if problems:
@@ -258,6 +261,14 @@ class _Conductor:
         self._examples += len(runs)
 
     def _keep(self, keep: Keep) -> Record:
+        """The record of it.
+
+        Raises:
+            ValueError: it was never evaluated.
+        """
+        known = self._candidates.get(keep.candidate.id)
+        if known is None or known.values != keep.candidate.values:
+            raise ValueError("an optimizer may keep only what was evaluated")
         self._kept, self._since = keep, 0
         self._keeps += 1
         return Record("best", {"id": keep.candidate.id, "mean": keep.evaluation.mean, "split": keep.evaluation.split})

@@ -36,8 +36,21 @@ class Split:
 
     __slots__ = ("ids", "name", "quotable")
 
+    name: str
+    ids: tuple[str, ...]
+    quotable: bool
+
     def __init__(self, name: str, ids: Sequence[str], *, quotable: bool = False) -> None:
-        self.name, self.ids, self.quotable = name, tuple(ids), quotable
+        for field, value in (("name", name), ("ids", tuple(ids)), ("quotable", quotable)):
+            object.__setattr__(self, field, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """A right is what it was given as.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError(f"a split never changes: {name}")
 
     def batches(self, size: int, rng: random.Random) -> Iterator[tuple[str, ...]]:
         """Batches without end, epoch by epoch: each id comes once before any comes again; the last may be smaller."""

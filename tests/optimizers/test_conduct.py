@@ -97,6 +97,36 @@ def test_a_candidate_with_problems_is_never_evaluated(tmp_path: Path) -> None:
     assert {one for one, _, _ in function.asked} == {function.asked[0][0]}
 
 
+def test_a_right_cannot_be_widened(tmp_path: Path) -> None:
+    def greedy(ctx: Context, given: Study) -> Program:
+        given.validate.quotable = True
+        yield [Evaluate(given.start[0], given.validate, given.validate.ids)]
+
+    with pytest.raises(AttributeError, match="a split never changes: quotable"):
+        conducted(greedy, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j")
+
+
+@pytest.mark.parametrize("digit", [2, 99])
+def test_what_was_never_evaluated_is_not_kept(digit: int, tmp_path: Path) -> None:
+    def sure(ctx: Context, given: Study) -> Program:
+        [seen] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+        yield [Keep(given.start[0].child({"digit": digit}), seen)]
+
+    with pytest.raises(ValueError, match="may keep only what was evaluated"):
+        conducted(sure, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j")
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_candidate_goes_by_its_own_id(keeps: bool, tmp_path: Path) -> None:
+    def posing(ctx: Context, given: Study) -> Program:
+        other = Candidate(given.start[0].id, {"digit": 9})
+        [seen] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+        yield [Keep(other, seen) if keeps else Evaluate(other, given.train, given.train.ids)]
+
+    with pytest.raises(ValueError, match="only what was evaluated" if keeps else "two candidates have the id"):
+        conducted(posing, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j")
+
+
 def test_a_list_that_does_not_fit_is_not_started(tmp_path: Path) -> None:
     function = Function(nines)
     end, _ = conducted(climb, study((DIGIT,), {"digit": 1}), function, tmp_path / "j", stops=Stops(examples=39))
