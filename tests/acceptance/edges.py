@@ -52,11 +52,15 @@ class Votes:
     Args:
         seed: of their luck.
         constant: the null: every graph is as good as any.
+
+    Attributes:
+        drawn: training examples with their reps, as they were asked for.
     """
 
     def __init__(self, seed: int, constant: bool = False) -> None:
         self._streams, self._constant = Streams(seed), constant
         self._known: dict[str, list[str]] = {}
+        self.drawn: set[tuple[str, int]] = set()
 
     def _heard(self, one: Candidate) -> list[str]:
         """From whom an edge leads to the final node, in the graph that a candidate's logits come to."""
@@ -68,6 +72,8 @@ class Votes:
     def __call__(self, one: Candidate, example: str, rep: int) -> Scored:
         if self._constant:
             return Scored(1.0)
+        if example.startswith("train"):
+            self.drawn.add((example, rep))
         luck = self._streams.rng(f"{example}/{rep}")
         votes = {voter: luck.random() < RIGHT[voter] for voter in VOTERS}
         lot = luck.random() < 0.5
@@ -117,6 +123,7 @@ class Learned(NamedTuple):
         kept: the value of the candidate that was kept.
         asked: how often the model answered.
         misread: prompts that quote others than the drawn graph says.
+        drawn: measurements of training examples, those that several graphs share counted once.
     """
 
     right: float
@@ -124,6 +131,7 @@ class Learned(NamedTuple):
     kept: dict[str, float]
     asked: int
     misread: int
+    drawn: int
 
 
 def run_study(optimizer: Callable[[Context, Study], Program], evaluator: Evaluator, seed: int) -> Learned:
@@ -145,7 +153,8 @@ def run_study(optimizer: Callable[[Context, Study], Program], evaluator: Evaluat
     steps = [json.loads(row[3]) for row in seen.journal if row[0] == "record" and row[2] == "edges"]
     odds = {edge: sigmoid(x) for edge, x in max(steps, key=lambda one: one["step"])["logits"].items()}
     right = mean((odds[edge] > 0.5) == (voter in HONEST) for edge, voter in zip(LAST, VOTERS, strict=True))
-    return Learned(right, odds, dict(end.best.values["edges"]), seen.asks, _misread(seen.journal))
+    drawn = len(evaluator.drawn) if isinstance(evaluator, Votes) else 0
+    return Learned(right, odds, dict(end.best.values["edges"]), seen.asks, _misread(seen.journal), drawn)
 
 
 def _misread(journal: Sequence[tuple[str, ...]]) -> int:
@@ -229,6 +238,8 @@ def baselines(experiment: Experiment) -> None:
         experiment.expect(f"{kind}: edges right", mean(right[kind]), ">=", 0.9)
         more, half = paired(right[kind], right["none"])
         experiment.expect(f"{kind}: more than without a baseline, lower end of the interval", more - half, ">", 0.0)
+    drawn = {one.drawn for one in found["leave-one-out"]}
+    experiment.expect("examples and chance of a study, shared by the graphs of a step", drawn, "==", {STEPS * EXAMPLES})
     experiment.expect("without a baseline off .94 by", abs(mean(right["none"]) - 0.94), "<=", 0.04)
     kept = mean(accuracy(one.kept) for one in found["leave-one-out"])
     everybody = accuracy(dict.fromkeys(LAST, 1.0))
