@@ -124,7 +124,7 @@ class _Descent:
                 parameter = self._study.parameter(said[0].parameter)
                 about = [one for one in said if one.parameter == parameter.name]
                 jobs.append((_Job(at, members[at], parameter), edit(self._study, parameter, members[at], about)))
-            elif not reply.ok:
+            elif not reply.ok or reply.value["critiques"]:  # of nothing that can be changed
                 yield [unread("a critique of errors", reply)]
         rewrites = yield from self._made(jobs)
         again = [_Job(job.member, child, job.parameter) for job, child in rewrites for _ in range(self._paraphrases)]

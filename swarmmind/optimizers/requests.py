@@ -18,7 +18,12 @@ from swarmmind.optimizers.parameters import Parameter, TextParameter, WorkflowPa
 from swarmmind.optimizers.study import Case, Study
 
 MAX_SHOWN_CHARACTERS = 4000
-"""Of one text of a case, so many stand in a critic's prompt."""
+"""Of one text of a case, so many stand in a critic's prompt at most."""
+
+LEAST_SHOWN_CHARACTERS = 200
+"""Of one text of a case, so many stand there at least."""
+
+_SHOWN_CHARACTERS = 60_000  # of all texts together, as far as the least of each allows
 
 
 class Critique(NamedTuple):
@@ -251,11 +256,17 @@ def unread(what: str, reply: Reply | None = None) -> Record:
     return Record("refused", {"note": what, "problems": problems})
 
 
+def share(texts: int) -> int:
+    """Of each of so many texts, so many characters stand in a prompt: of a large team's answers less than of a few."""
+    return min(MAX_SHOWN_CHARACTERS, max(LEAST_SHOWN_CHARACTERS, _SHOWN_CHARACTERS // max(texts, 1)))
+
+
 def shown(case: Case, *, with_steps: bool = True) -> str:
     """How one example went, for a prompt: every step, the output, what was right, the score."""
     run = case.run
+    characters = share(len(run.steps))
     steps = [
-        quoted(step.agent, step.output or "(no answer)", f"step {at}", step.role, characters=MAX_SHOWN_CHARACTERS)
+        quoted(step.agent, step.output or "(no answer)", f"step {at}", step.role, characters=characters)
         for at, step in enumerate(run.steps if with_steps else ())
     ]
     known = [] if run.target is None else [quoted("target", words(run.target), characters=MAX_SHOWN_CHARACTERS)]

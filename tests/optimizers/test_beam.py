@@ -141,6 +141,20 @@ def test_what_cannot_be_read_or_has_problems_is_no_change(tmp_path: Path, said: 
     assert (end.best, end.reason, end.tried) == (given.start[0], "finished", 1)
 
 
+@pytest.mark.parametrize(("names", "refused"), [(["nobody"], 2), (["nobody", "prompt"], 0), ([], 0)])
+def test_critiques_of_nothing_that_can_be_changed_are_on_record(names: list[str], refused: int, tmp_path: Path) -> None:
+    def critic(request: Request, rng: random.Random) -> str:
+        if request.observation["do"] != "criticize":
+            return say(request, rng)
+        one = {"kind": "", "subject": "", "text": "name 2"}
+        return document(critiques=[{**one, "parameter": name} for name in names])
+
+    given = study((PROMPT,), {"prompt": "[1]"}, train=12, validate=12)
+    conducted(beam, given, Function(needs), tmp_path / "j", answers=critic, **small(rounds=1, groups=2))
+    records = [row for row in content(tmp_path / "j") if row[0] == "record" and row[2] == "refused"]
+    assert len([row for row in records if "a critique of errors" in row[3]]) == refused
+
+
 def test_stopped_and_resumed_it_asks_nothing_twice(tmp_path: Path) -> None:
     def answers(request: Request, rng: random.Random) -> str:
         if request.agent.id == "worker":

@@ -138,3 +138,6 @@ def test_a_large_team_is_shown_to_the_critic_of_the_whole_in_part(tmp_path: Path
     [prompt] = [one for one in got.prompts if "how a team worked" in one]
     assert len(prompt) < 100_000
     assert prompt.count("characters left out") == 200
+    [layer] = [one for one in got.prompts if "one layer of a team" in one]
+    assert len(layer) < 150_000
+    assert layer.count("characters left out") == 200

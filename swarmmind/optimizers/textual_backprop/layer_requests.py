@@ -10,7 +10,7 @@ from swarmmind.effects import Ask, Json
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.forms import words
 from swarmmind.optimizers.parameters import Parameter, TextParameter
-from swarmmind.optimizers.requests import MAX_SHOWN_CHARACTERS, as_data, request
+from swarmmind.optimizers.requests import as_data, request, share
 from swarmmind.optimizers.study import Case, Step, Study
 
 KINDS = (
@@ -25,9 +25,6 @@ KINDS = (
     "other",
 )
 """Of flaws: few and fixed, so that a critique that comes back is known again."""
-
-_TRAJECTORY_CHARACTERS = 60_000  # of all that is shown of the cases: a critic of a large team sees less of each answer
-_LEAST_CHARACTERS = 200
 
 _WHOLE = (
     "You are shown how a team worked on examples that went badly. Its answers are grouped in layers: agents of a layer "
@@ -81,8 +78,7 @@ def depths(steps: Sequence[Step]) -> list[int]:
 
 def whole(study: Study, settings: Sequence[Parameter], candidate: Candidate, cases: Sequence[Case]) -> Ask:
     """Ask what is wrong with what came out, in which layers it goes wrong, and what is wrong with the settings."""
-    shares = sum(len(case.run.steps) + 4 for case in cases)
-    characters = min(MAX_SHOWN_CHARACTERS, max(_LEAST_CHARACTERS, _TRAJECTORY_CHARACTERS // max(shares, 1)))
+    characters = share(sum(len(case.run.steps) + 4 for case in cases))
     parts = [
         f"What the team is for: {study.about}" if study.about else "",
         _WHOLE,
@@ -103,12 +99,13 @@ def local(
 ) -> Ask:
     """Ask what is wrong within a layer; nothing but its own traces and the advice is shown."""
     scores = {case.id: case.run.score for case in cases}
+    characters = share(2 * sum(map(len, layer.steps.values())))
     parts = [
         f"What the team is for: {study.about}" if study.about else "",
         _LOCAL,
         *(quoted(p.name, words(candidate.values[p.name]), *_whose(p)) for p in own),
         f"{_ADVICE}\n{quoted('critic', advice)}" if advice else "",
-        *(f"Run {case} (score {scores[case]}):\n{_traces(steps)}" for case, steps in layer.steps.items()),
+        *(f"Run {case} (score {scores[case]}):\n{_traces(steps, characters)}" for case, steps in layer.steps.items()),
     ]
     data = {
         "do": "criticize a layer",
@@ -125,10 +122,10 @@ def _whose(parameter: Parameter) -> tuple[str, ...]:
     return (role, parameter.about)
 
 
-def _traces(steps: Sequence[Step]) -> str:
+def _traces(steps: Sequence[Step], characters: int) -> str:
     return "\n".join(
-        f"{quoted(step.agent, step.prompt, 'was told', step.role, characters=MAX_SHOWN_CHARACTERS)}\n"
-        f"{quoted(step.agent, step.output or '(no answer)', 'answered', step.role, characters=MAX_SHOWN_CHARACTERS)}"
+        f"{quoted(step.agent, step.prompt, 'was told', step.role, characters=characters)}\n"
+        f"{quoted(step.agent, step.output or '(no answer)', 'answered', step.role, characters=characters)}"
         for step in steps
     )
 
