@@ -16,7 +16,7 @@ from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.result import Result
 from swarmmind.runs.studies.execute import prepared, run_study
-from swarmmind.runs.studies.plan import StudyPlan, make_study
+from swarmmind.runs.studies.plan import StudyPlan, make_study, same_study
 from swarmmind.runs.studies.price import StudyPrice
 from swarmmind.spec import LoadedTask, load_task, load_task_data
 
@@ -134,7 +134,7 @@ async def resume(
     Args:
         run: its folder, its id, or `last`.
         overrides: what may change: a larger budget, other limits. What changes an answer that is already there is
-            refused (`Diverged`).
+            refused (`Diverged`), and so is what a study is about: its examples, scores, parameters and optimizer.
         runs: where run folders are looked for.
         allow_code: whether the task may name Python code of its own.
         env: environment variables for keys and endpoints; `None` is the process's.
@@ -148,6 +148,8 @@ async def resume(
     loaded, origin = _again(folder, overrides, allow_code)
     env = os.environ if env is None else env
     if origin.get("kind") == STUDY:
+        if overrides:
+            same_study(_again(folder, (), allow_code)[0], loaded)
         study = make_study(loaded, allow_code=allow_code)
         plan = (await prepared(study))[0]._replace(name=origin["name"])
         return await run_study(study, plan, folder, Models(plan, env), watch)

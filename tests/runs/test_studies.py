@@ -515,6 +515,28 @@ def test_a_finished_study_is_replayed_without_a_call(work: Path) -> None:
     assert told(again) == told(first)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "optimize.test=5",
+        "optimize.train=4",
+        "optimize.validate=9",
+        "optimize.use=./climbing.py:climb",
+        "optimize.parameters=[prompts.worker]",
+        "score.use=exact",
+        "problem.limit=39",
+    ],
+)
+def test_a_study_does_not_go_on_as_another_one(change: str, work: Path) -> None:
+    """With fewer examples to learn from, an example that was chosen by would be among those of the test."""
+    part = optimized(project(work, budget={"calls": 60}))
+    before = rows(part.path)
+    with pytest.raises(SpecError, match="is not what the study was begun with; start a new one instead"):
+        resumed(part.folder, overrides=["budget.calls=1000", change])
+    assert rows(part.path) == before
+    assert resumed(part.folder, overrides=["budget.calls=1000"]).status == "finished"
+
+
 def test_patience_and_target_end_it_and_larger_ones_let_it_go_on(work: Path) -> None:
     whole = optimized(project(work / "whole"), runs="a")
     part = optimized(project(work / "part", optimize={"target": 0.4}), runs="b")

@@ -25,6 +25,13 @@ from swarmmind.runtime.frame import Place
 from swarmmind.spec import Group, LoadedSwarm, LoadedTask, ModelSpec, Optimize, Part, PartUse, Swarm, load_code
 from swarmmind.spec.source import show
 
+_FOR_GOOD = (
+    ("problem",),
+    ("score",),
+    *(("optimize", name) for name in ("use", "parameters", "train", "validation", "test")),
+)
+"""What a study is about."""
+
 _KINDS = frozenset({"text", "choice", "float", "graph", "edges", "workflow"})
 
 
@@ -114,6 +121,21 @@ def make_study(loaded: LoadedTask, *, allow_code: bool = False) -> StudyPlan:
     return StudyPlan(
         base, optimize.use, program, study, bounds, examples, teams, evaluator, stops, most, models
     )  # fmt: skip
+
+
+def same_study(begun: LoadedTask, loaded: LoadedTask) -> None:
+    """Refuse to go on with a study as another one: what was chosen by would be tested on, what was scored mean else.
+
+    Raises:
+        SpecError: problem, score, optimizer, parameters or sets of examples are not what they were; with the place.
+    """
+    for names in _FOR_GOOD:
+        values: list[Any] = [begun.task, loaded.task]
+        for name in names:
+            values = [getattr(value, name, None) for value in values]
+        if values[0] != values[1]:
+            at = tuple("validate" if name == "validation" else name for name in names)
+            raise loaded.error(at, "is not what the study was begun with; start a new one instead")
 
 
 def _filled(program: Callable[..., Program], settings: Mapping[str, Any], ctx: Context, study: Study) -> Program:
