@@ -362,6 +362,14 @@ def test_a_server_that_fails_gives_no_score_and_an_agent_that_babbles_gives_none
     assert any("have no score" in warning for warning in result.warnings)
 
 
+def test_a_scorer_that_gives_no_score_is_named(work: Path) -> None:
+    path = project(work, score={"use": "./mute.py:score"})
+    (work / "mute.py").write_text("def score(output, target):\n    return None\n")
+    result = optimized(path)
+    assert (result.status, told(result).reason) == ("failed", "failed")
+    assert result.error == "none of 10 examples could be scored; the first: its scorer gave no score"
+
+
 def test_what_was_kept_before_an_outage_is_the_result(work: Path) -> None:
     answers = 0
 

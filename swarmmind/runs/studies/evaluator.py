@@ -96,7 +96,7 @@ class TeamEvaluator:
             usage=usage,
             question=text,
             target=item.target if item else None,
-            error=(wrong or _first_fault(seen)) if score is None else "",
+            error=(wrong or _first_fault(seen) or "its scorer gave no score") if score is None else "",
         )
 
     def _score(self, value: Any, item: Item | None, society: Society, seen: list[Exchange]) -> float | None:
