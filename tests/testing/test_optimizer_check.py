@@ -121,13 +121,14 @@ def peeking(ctx: Context, study: Study) -> Program:
 
 
 def leaking(ctx: Context, study: Study) -> Program:
-    study.validate.quotable = True
+    """Picks the lock of a split, which never changes otherwise."""
+    object.__setattr__(study.validate, "quotable", True)
     try:
         [seen] = yield [Evaluate(study.start[0], study.validate, study.validate.ids)]
         yield [asked(study, seen.cases[0].run.question)]
         yield from climb(ctx, study)
     finally:
-        study.validate.quotable = False
+        object.__setattr__(study.validate, "quotable", False)
 
 
 def stubborn(ctx: Context, study: Study) -> Program:
