@@ -235,6 +235,7 @@ ARMS: dict[str, Arm] = {
     "Sphere-6, no social term": _swarm(SPHERE6, "12.7", social=0.0),
     "Sphere-6, no inertia": _swarm(SPHERE6, ".475", inertia=0.0),
     "Sphere-6, unclamped": _swarm(SPHERE6, "6.6, speed 9.4", inertia=1.0, cognitive=2.0, social=2.0, clamp=1e9),
+    "Sphere-6, clamped": _swarm(SPHERE6, "", inertia=1.0, cognitive=2.0, social=2.0),
     "Sphere-6, ring": _swarm(SPHERE6, "2e-4", neighborhood="ring"),
     "Sphere-6, random": _guess(SPHERE6, PARTICLES * ITERATIONS, "4.1"),
     "Rastrigin-4": _swarm(RASTRIGIN4, "1.83"),
@@ -284,6 +285,7 @@ def _expect_terms(experiment: Experiment, best: Mapping[str, float], found: Mapp
     for name in ("no social term", "no inertia", "unclamped", "random"):
         experiment.expect(f"Sphere-6, {name}: times worse", best[f"Sphere-6, {name}"] / full, ">=", 100)
     experiment.expect("unclamped: half the range a step", speed["Sphere-6, unclamped"], ">", REACH)
+    experiment.expect("the same, clamped to that", speed["Sphere-6, clamped"], "<=", REACH)
     times = best["Rastrigin-4, no cognitive term"] / best["Rastrigin-4"]
     experiment.expect("Rastrigin-4, no cognitive term: times worse", times, ">=", 2)
     experiment.expect("a ring is slower on one hill, times", best["Sphere-6, ring"] / full, ">=", 10)
