@@ -111,6 +111,7 @@ def lines(result: Mapping[str, Any], *, allow_code: bool = False) -> list[str]:
 _REASONS = {
     "finished": "the optimizer was done",
     "target": "the target was reached",
+    "idle": "the optimizer asked for nothing new any more",
     "patience": "nothing better came for long enough",
     "failed": "everything that was run at once failed",
 }

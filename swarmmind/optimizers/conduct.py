@@ -24,6 +24,10 @@ OUTAGES = 3
 """So many lists in a row without a single score are no bad luck: they end a study."""
 
 
+IDLE = 1000
+"""So many lists in a row that want nothing but what is known are an optimizer that goes round in circles."""
+
+
 class Stops(NamedTuple):
     """When a study ends, unless its optimizer ends it first.
 
@@ -50,8 +54,8 @@ class Conclusion(NamedTuple):
     Attributes:
         best: the last candidate kept; the first start if none was.
         evaluation: what spoke for it; `None` if nothing was kept.
-        reason: `finished` (by the optimizer), `target`, `patience`, or the limit that was reached: `examples`,
-            `calls`, `tokens`, `usd`, `seconds`; `failed` if everything that was run at once failed (see `error`).
+        reason: `finished` (by the optimizer), `target`, `patience`, `idle` (see `IDLE`), or the limit that was reached:
+            `examples`, `calls`, `tokens`, `usd`, `seconds`; `failed` if all that was run at once failed (see `error`).
         tried: how many different candidates were evaluated.
         examples: how many were run.
         missing: how many of these have no score.
@@ -132,7 +136,7 @@ class _Conductor:
         self._candidates: dict[str, Candidate] = {}
         self._splits = {id(s): frozenset(s.ids) for s in (study.train, study.validate)} if study else {}
         self._kept: Keep | None = None
-        self._keeps = self._since = self._examples = self._missing = self._asks = self._outages = 0
+        self._keeps = self._since = self._examples = self._missing = self._asks = self._outages = self._idle = 0
         self._evaluating, self._asking = Usage(), Usage()
 
     @property
@@ -158,7 +162,9 @@ class _Conductor:
         kept = [self._keep(effect) for effect in wanted if isinstance(effect, Keep)]
         plain = [effect for effect in wanted if not isinstance(effect, (Evaluate, Keep))]
         fresh = self._fresh(wanted)
-        over = self._over() or self._lacking(fresh, sum(isinstance(effect, Ask) for effect in plain))
+        asks = sum(isinstance(effect, Ask) for effect in plain)
+        self._idle = 0 if fresh or asks else self._idle + 1
+        over = self._over() or self._lacking(fresh, asks)
         if over is not None:
             yield [*kept, Record("study", self._state())]
             return over, None
@@ -317,6 +323,8 @@ class _Conductor:
         stops = self._stops
         if stops.target is not None and self._kept is not None and self._kept.evaluation.mean >= stops.target:
             return "target"
+        if self._idle >= IDLE:
+            return "idle"
         return "patience" if stops.patience is not None and self._since >= stops.patience else None
 
 

@@ -203,6 +203,16 @@ def test_an_evaluation_without_any_score_ends_the_study_and_one_that_is_not_need
     assert went_on == ([] if needed else [True] * OUTAGES)
 
 
+def test_an_optimizer_that_goes_round_in_circles_comes_to_an_end(tmp_path: Path) -> None:
+    def circling(ctx: Context, given: Study) -> Program:
+        while True:
+            [seen] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+            yield [Keep(given.start[0], seen)]
+
+    end, _ = conducted(circling, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j")
+    assert (end.reason, end.best.values["digit"], end.examples) == ("idle", 1, 10)
+
+
 def test_candidates_share_their_chance(tmp_path: Path) -> None:
     drawn: dict[str, set[float]] = {}
 

@@ -17,6 +17,7 @@ _SPLITS = {
 _ENDS = {
     "finished": "the optimizer was done",
     "target": "the target was reached",
+    "idle": "the optimizer asked for nothing new any more",
     "patience": "nothing better had come for too long (patience)",
     "examples": "the wall of examples was reached",
     "calls": "the budget of calls was spent",
