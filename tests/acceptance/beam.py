@@ -121,6 +121,7 @@ KNOWN, NEEDED = 200, 8  # rules that there are, and those that some example need
 WITH, WITHOUT = 0.9, 0.2  # how often an example comes out well with its rule, and without it
 MINIBATCH, BUDGET = 32, 600
 SPOILS = 0.2  # how often an editor loses a rule
+FORGOTTEN = 4  # rules that a careless one loses besides
 
 
 def rules(text: str) -> list[str]:
@@ -134,11 +135,13 @@ class Team:
     Args:
         reads: whether the critic reads the errors that it is shown; otherwise it names rules at random.
         noisy: whether examples come out well or badly by luck, too.
+        careless: how often the editor loses many rules.
+        emptied: so many of its first rewrites lose all.
         seed: of the rules that are needed.
     """
 
-    def __init__(self, reads: bool, noisy: bool, seed: int) -> None:
-        self._reads = reads
+    def __init__(self, reads: bool, noisy: bool, careless: float, emptied: int, seed: int) -> None:
+        self._reads, self._careless, self._emptied = reads, careless, emptied
         self._with, self._without = (WITH, WITHOUT) if noisy else (1.0, 0.0)
         self._streams = Streams(seed)
         self.needed = [f"rule-{at}" for at in self._streams.rng("needed").sample(range(KNOWN), NEEDED)]
@@ -170,6 +173,9 @@ class Team:
             have += [rule for one in seen["critiques"] for rule in rules(one["text"])]
             if len(have) > 2 and rng.random() < SPOILS:
                 have.remove(rng.choice(have))
+            if rng.random() < self._careless:
+                have = rng.sample(have, max(len(have) - FORGOTTEN, 0))
+            have, self._emptied = ([] if self._emptied > 0 else have), self._emptied - 1
         return document(value=f"Keep to {', '.join(have)} ({rng.getrandbits(32):08x}).", note="")
 
 
@@ -194,13 +200,35 @@ def team_study(start: str) -> Study:
     return study((TextParameter("prompt"),), {"prompt": start}, train=80, validate=80)
 
 
-def searched(reads: bool, begun: int, noisy: bool, seed: int) -> Searched:
+class Variant(NamedTuple):
+    """A search; see `Team`.
+
+    Attributes:
+        reads: whether the critic does.
+        begun: how many of the needed rules there are to begin with.
+        noisy: whether there is noise.
+        careless: how often the editor is.
+        emptied: of its first rewrites.
+        rounds: of the search.
+    """
+
+    reads: bool = True
+    begun: int = 0
+    noisy: bool = True
+    careless: float = 0.0
+    emptied: int = 0
+    rounds: int = 6
+
+
+def searched(variant: Variant, seed: int) -> Searched:
     """A beam search in a run of its own, from a prompt that has the first of the needed rules."""
-    team = Team(reads, noisy, seed)
+    reads, begun, noisy, careless, emptied, rounds = variant
+    team = Team(reads, noisy, careless, emptied, seed)
     given = team_study(f"Keep to {', '.join(team.needed[:begun]) or 'nothing'}.")
+    optimizer = partial(beam, rounds=rounds, minibatch=MINIBATCH, budget=BUDGET)
 
     def program(ctx: Context) -> Program:
-        return conduct(ctx, given, partial(beam, minibatch=MINIBATCH, budget=BUDGET), Function(team.score))
+        return conduct(ctx, given, optimizer, Function(team.score))
 
     done = rehearse(program, ScriptedFunction(team.say), seed, with_journal=seed == SEEDS[0])
     quality = team.share(done.value.best.values["prompt"])
@@ -208,16 +236,18 @@ def searched(reads: bool, begun: int, noisy: bool, seed: int) -> Searched:
 
 
 VARIANTS = {
-    "critiques of errors": (True, 0, True),
-    "blind rewrites": (False, 0, True),
-    "nothing is wrong (null)": (True, NEEDED, False),
+    "critiques of errors": Variant(),
+    "blind rewrites": Variant(reads=False),
+    "nothing is wrong (null)": Variant(begun=NEEDED, noisy=False),
+    "careless editor": Variant(careless=0.88),
+    "first rewrites emptied": Variant(begun=NEEDED // 2, emptied=4, rounds=3),
 }
-"""Whether the critic reads, how many rules there are to begin with, and whether there is noise."""
+"""With a careless editor it matters who is chosen; if all first children are worse, that the old beam competes."""
 
 
 def all_searched(seed: int) -> dict[str, Searched]:
     """A search in every variant."""
-    return {name: searched(*variant, seed) for name, variant in VARIANTS.items()}
+    return {name: searched(variant, seed) for name, variant in VARIANTS.items()}
 
 
 # --- the experiment ---------------------------------------------------------------------------------------------------
@@ -260,15 +290,15 @@ def _bandits(experiment: Experiment) -> dict[tuple[Bandit, int, int], list[float
 def _searches(experiment: Experiment) -> None:
     played = over(SEEDS, all_searched)
     quality: dict[str, float] = {}
-    for name, (_, _, noisy) in VARIANTS.items():
+    for name, variant in VARIANTS.items():
         searches = [one[name] for one in played]
         quality[name] = mean(one.quality for one in searches)
         asks, examples = max(one.asks for one in searches), max(one.examples for one in searches)
         experiment.row(name, BUDGET, 4, quality[name], "", examples)
-        if not noisy:
+        if not variant.noisy:
             experiment.expect(f"{name}: asks", asks, "==", 0)
             continue
-        most = beam_most(team_study(""), minibatch=MINIBATCH, budget=BUDGET)
+        most = beam_most(team_study(""), rounds=variant.rounds, minibatch=MINIBATCH, budget=BUDGET)
         experiment.expect(f"{name}: asks at most", asks, "<=", most.asks)
         experiment.expect(f"{name}: evaluations at most", examples, "<=", most.examples)
         read = [runs for one in searches for runs in one.read]
@@ -276,6 +306,8 @@ def _searches(experiment: Experiment) -> None:
         experiment.expect(f"{name}: their scores", {score for runs in read for score in runs}, "==", {"0.0"})
     experiment.expect("critiques of errors: true quality", quality["critiques of errors"], ">=", 0.95)
     experiment.expect("blind rewrites: true quality", quality["blind rewrites"], "<=", 0.5)
+    experiment.expect("careless editor: true quality", quality["careless editor"], ">=", 0.6)
+    experiment.expect("first rewrites emptied: true quality", quality["first rewrites emptied"], ">=", 0.8)
 
 
 def _read(journal: Sequence[Sequence[str]]) -> list[list[str]]:
