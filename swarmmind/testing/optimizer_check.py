@@ -45,7 +45,6 @@ from swarmmind.testing.replays import Rows, global_chance, parting, short, sprea
 from swarmmind.testing.studies import CANARY, Evaluating, Team, Watched, helpful, study_for, useless
 
 PROMISES = ("determinism", "chance", "resume", "workers", "budget", "cache", "splits", "edits", "most")
-_MOST_KILLS = 10  # by calls, and as many by evaluations
 _MOST_WALLS = 5  # of examples, and as many of calls
 _PLACES = (1, 3, 16)
 _FAILING_SHARE = 0.2
@@ -62,6 +61,7 @@ def check_optimizer(
     parameters: Mapping[str, Any] | None = None,
     answers: Answer = helpful,
     excused: Collection[str] = (),
+    kills: int = 10,
 ) -> None:
     """Check an optimizer.
 
@@ -73,6 +73,7 @@ def check_optimizer(
         parameters: the optimizer's own; small ones, for it is played about a hundred times.
         answers: what critic and editor say; by default something that fits any schema, and for an `edit` a new value.
         excused: promises that it does not make.
+        kills: so many by calls, and as many by evaluations, spread over the study; if it makes fewer, at every one.
 
     Raises:
         AssertionError: it broke a promise; the message begins with its name and says where.
@@ -86,6 +87,7 @@ def check_optimizer(
     given = given._replace(critic=critic, editor=editor)
     with tempfile.TemporaryDirectory() as folder:
         check = _Check(Path(folder), found, given, evaluator or Team(given), dict(parameters or {}), answers)
+        check.kills = kills
         for promise in PROMISES:
             if promise not in excused:
                 getattr(check, promise)()
@@ -150,6 +152,7 @@ class _Check:
         self._folder, self._optimizer, self._study, self._evaluator = folder, optimizer, study, evaluator
         self._parameters, self._answers = parameters, answers
         self._most = optimizer.most(study, **parameters)
+        self.kills = 10
         self._plays = 0
         self._base = self._play("determinism", "a run")
         tried = self._base.conclusion.tried
@@ -217,10 +220,10 @@ class _Check:
         _equal("chance", "with other global seeds", self._base, other, "draw from ctx.rng(name), not from a module")
 
     def resume(self) -> None:
-        for calls in spread(len(self._base.calls), _MOST_KILLS):
+        for calls in spread(len(self._base.calls), self.kills):
             cut = self._play("resume", f"until call {calls + 1}", kill_after=calls)
             self._goes_on("resume", f"killed at call {calls + 1}, it", cut)
-        for runs in spread(len(self._base.runs), _MOST_KILLS):
+        for runs in spread(len(self._base.runs), self.kills):
             cut = self._play("resume", f"until evaluation {runs + 1}", run=Evaluating(kill_after=runs))
             self._goes_on("resume", f"killed at evaluation {runs + 1}, it", cut)
 

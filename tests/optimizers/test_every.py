@@ -58,10 +58,24 @@ def rewriting(request: Request, mark: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_an_optimizer_in_the_box_keeps_its_promises(name: str) -> None:
+def test_an_optimizer_in_the_box_keeps_its_promises_killed_at_every_call(name: str) -> None:
     if name in ("gepa", "tpe"):
         pytest.importorskip({"gepa": "gepa", "tpe": "optuna"}[name])
-    check_optimizer(OPTIMIZERS[name], parameters=SMALL.get(name), answers=rewriting)
+    check_optimizer(OPTIMIZERS[name], parameters=SMALL.get(name), answers=rewriting, kills=1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("textual-backprop", {"backward": "requirements", "momentum": 0.7, "persistence": 1.0}),
+        ("textual-backprop", {"backward": "graph", "history": 2, "accept": "always"}),
+        ("pareto", {"merge": 3, "components": "all"}),
+        ("language-pso", {"restart": 1, "memory": 1}),
+    ],
+    ids=["requirements", "graph", "merge", "restart"],
+)
+def test_it_keeps_them_with_other_parameters(name: str, other: dict[str, Any]) -> None:
+    check_optimizer(OPTIMIZERS[name], parameters={**SMALL[name], **other}, answers=rewriting)
 
 
 class Halved:
