@@ -275,8 +275,9 @@ class _Conductor:
         known = self._candidates.get(keep.candidate.id)
         if known is None or known.values != keep.candidate.values:
             raise ValueError("an optimizer may keep only what was evaluated")
-        self._kept, self._since = keep, 0
-        self._keeps += 1
+        if self._kept is None or self._kept.candidate.id != keep.candidate.id:  # else it is only better known
+            self._keeps, self._since = self._keeps + 1, 0
+        self._kept = keep
         return Record("best", {"id": keep.candidate.id, "mean": keep.evaluation.mean, "split": keep.evaluation.split})
 
     def _asked_for(self, wanted: Sequence[Any]) -> Iterator[float | None]:

@@ -203,6 +203,19 @@ def test_an_evaluation_without_any_score_ends_the_study_and_one_that_is_not_need
     assert went_on == ([] if needed else [True] * OUTAGES)
 
 
+def test_patience_is_not_had_with_the_same_candidate_kept_again(tmp_path: Path) -> None:
+    def stubborn(ctx: Context, given: Study) -> Program:
+        [best] = yield [Evaluate(given.start[0], given.train, given.train.ids)]
+        for digit in range(2, 9):
+            yield [Keep(best.candidate, best)]
+            yield [Evaluate(given.start[0].child({"digit": digit}), given.train, given.train.ids)]
+
+    end, _ = conducted(
+        stubborn, study((DIGIT,), {"digit": 1}), Function(nines), tmp_path / "j", stops=Stops(patience=3)
+    )
+    assert (end.reason, end.tried) == ("patience", 4)
+
+
 def test_an_optimizer_that_goes_round_in_circles_comes_to_an_end(tmp_path: Path) -> None:
     def circling(ctx: Context, given: Study) -> Program:
         while True:
