@@ -1,11 +1,11 @@
-"""Whether a child replaces its parent, decided on the examples that both have a score for.
+"""Whether a child replaces its parent, decided on the examples that both have a score for: half of them, at least.
 
 None is best: at 20 % good proposals the sign test holds what `strict` loses to noise, at 50 % `strict` wins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import comb, fsum
 from typing import Literal, TypeAlias
@@ -33,12 +33,14 @@ def always(child: Evaluation, parent: Evaluation) -> bool:
 
 def strict(child: Evaluation, parent: Evaluation) -> bool:
     """The child's sum is greater."""
-    return fsum(differences(child, parent)) > _ROUNDING
+    found = differences(child, parent)
+    return _enough(found, child) and fsum(found) > _ROUNDING
 
 
 def not_worse(child: Evaluation, parent: Evaluation) -> bool:
     """The child's sum is not smaller."""
-    return fsum(differences(child, parent)) >= -_ROUNDING
+    found = differences(child, parent)
+    return _enough(found, child) and fsum(found) >= -_ROUNDING
 
 
 def paired_sign(child: Evaluation, parent: Evaluation, alpha: float = 0.2) -> bool:
@@ -49,7 +51,7 @@ def paired_sign(child: Evaluation, parent: Evaluation, alpha: float = 0.2) -> bo
     found = differences(child, parent)
     wins, losses = sum(d > 0 for d in found), sum(d < 0 for d in found)
     n = wins + losses
-    return wins > losses and sum(comb(n, k) for k in range(wins, n + 1)) <= alpha * 2**n
+    return _enough(found, child) and wins > losses and sum(comb(n, k) for k in range(wins, n + 1)) <= alpha * 2**n
 
 
 def differences(child: Evaluation, parent: Evaluation) -> list[float]:
@@ -60,3 +62,8 @@ def differences(child: Evaluation, parent: Evaluation) -> list[float]:
         if score is not None and other is not None:
             found.append(score - other)
     return found
+
+
+def _enough(found: Sequence[float], child: Evaluation) -> bool:
+    """Whether they share half of the child's examples: where a server failed on most, the rest says too little."""
+    return 2 * len(found) >= len(child.scores)

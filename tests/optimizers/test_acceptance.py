@@ -57,12 +57,20 @@ def test_more_losses_than_wins_never_pass_whatever_the_level() -> None:
 
 
 def test_only_examples_that_both_have_a_score_for_are_compared() -> None:
-    child, parent = scored(None, 0.5, 0.75, 1.0), scored(1.0, None, 0.5)
-    assert differences(child, parent) == [0.25]
+    child, parent = scored(None, 0.5, 0.75, 1.0), scored(1.0, 0.5, 0.5)
+    assert differences(child, parent) == [0.0, 0.25]
     assert acceptance("strict")(child, parent)
     assert not acceptance("strict")(parent, child)
     assert differences(scored(None), scored(1.0)) == []
     assert not acceptance("strict")(scored(None), scored(1.0))
+
+
+@pytest.mark.parametrize("rule", ["strict", "not-worse", "sign-test"])
+def test_where_a_server_failed_on_most_examples_the_rest_decides_nothing(rule: Rule) -> None:
+    accept = acceptance(rule, 0.5)
+    assert accept(scored(1.0, 1.0, None, None), scored(0.0, 0.0, 1.0, 1.0))
+    assert not accept(scored(1.0, None, None, None), scored(0.0, 0.0, 1.0, 1.0))
+    assert not accept(scored(1.0, 1.0, 1.0, 1.0), scored(0.0, None, None, None))
 
 
 def test_sums_are_not_decided_by_rounding() -> None:
