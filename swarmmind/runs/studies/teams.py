@@ -18,6 +18,9 @@ from swarmmind.spec import LoadedTask, ModelSpec, changed
 from swarmmind.spec.source import show
 from swarmmind.topologies import Society
 
+REMEMBERED = 256
+"""Teams; each takes some 60 KB, and 20 ms to make."""
+
 
 class Crew(NamedTuple):
     """A candidate at work.
@@ -34,7 +37,7 @@ class Crew(NamedTuple):
 
 
 class Teams:
-    """Makes a team of each candidate when it is first needed.
+    """Makes a team of each candidate when it is needed, and remembers the last ones.
 
     Args:
         plan: the task's own; what its problem is, and how it is judged, holds for all candidates.
@@ -82,13 +85,15 @@ class Teams:
 
     def __call__(self, candidate: Candidate) -> Crew | str:
         """A candidate's team, or why it can have none."""
-        found = self._known.get(candidate.id)
+        found = self._known.pop(candidate.id, None)
         if found is None:
             try:
                 found = self.crew(candidate.values)
             except UserError as error:
                 found = plain(error)
-            self._known[candidate.id] = found
+        self._known[candidate.id] = found  # the one that was needed last comes last
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
         return found
 
     def society(self, crew: Crew, text: str, environment: Environment | None, seed: int = 0) -> Society:
