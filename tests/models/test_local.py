@@ -15,7 +15,7 @@ from swarmmind.errors import Spent
 from swarmmind.models.example_json import example
 from swarmmind.models.local import PolicyModel, Scripted, ScriptedFunction
 from swarmmind.ports import Model, Request
-from swarmmind.rng import Streams
+from swarmmind.rng import Stage, Streams
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.testing import LooseCall, check_model
@@ -212,3 +212,32 @@ def test_a_schema_without_end_has_an_end() -> None:
     node: dict[str, Any] = {"type": "object", "properties": {"next": {"$ref": "#"}}, "required": ["next"]}
     assert "next" in example(node, random.Random(0))
     assert example({"$ref": "elsewhere.json"}, random.Random(0)) is None
+
+
+def test_a_policy_of_another_stage_is_another_one_with_the_chance_that_stages_share() -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.count = 0
+
+        def __call__(self, observation: Any, rng: random.Random) -> str:
+            self.count += 1
+            return f"{self.count} {rng.random()}"
+
+    model = PolicyModel(lambda agent: Counting(), Streams(3))
+    asked = Request(Agent("a", "a"), (), TEXT, Sampling(), 0)
+
+    def said(stage: Stage) -> str | None:
+        call = LooseCall()
+        call.stage = stage
+        reply = model.answer(asked, call)
+        assert isinstance(reply, Reply)
+        return reply.text
+
+    one, twin, other = Stage("run/1/a", "example/1"), Stage("run/2/b", "example/1"), Stage("run/3/c", "example/2")
+    first, second = said(one), said(one)
+    assert (first or "").startswith("1 ")
+    assert (second or "").startswith("2 ")
+    assert said(twin) == first
+    third = said(other)
+    assert (third or "").startswith("1 ")
+    assert third != first

@@ -14,9 +14,11 @@ import swarmmind
 from swarmmind.errors import SpecError
 from swarmmind.intervals import interval
 from swarmmind.runs.result import StudyResult
-from swarmmind.runs.studies.plan import StudyPlan
+from swarmmind.runs.studies.plan import StudyPlan, make_study
 from swarmmind.runs.studies.price import StudyPrice
+from swarmmind.runs.studies.teams import Crew, Teams
 from swarmmind.runtime.journal import content
+from swarmmind.spec import load_task
 from swarmmind.spec.cards import read_card
 from swarmmind.testing import FakeEndpoint
 from swarmmind.testing.fake_endpoint import Refusal
@@ -705,3 +707,19 @@ def test_what_cannot_be_a_study_is_one_line_with_its_place_and_no_folder(
     assert len(str(caught.value).splitlines()) == 1
     assert caught.value.line
     assert not (work / "runs").exists()
+
+
+def test_of_many_teams_the_last_ones_are_remembered() -> None:
+    study = make_study(load_task(Path(__file__).parents[2] / "examples" / "optimize" / "task.yaml", env={}))
+    teams, start = Teams(study.base, study.bounds, remembered=2), study.study.start[0]
+    one, other, third = (start.child({"prompts.reader": text}) for text in ("A", "B", "C"))
+    first = teams(one)
+    assert teams(one) is first
+    teams(other)
+    assert teams(one) is first
+    last = teams(third)
+    assert teams(one) is first
+    again = teams(other)
+    assert isinstance(again, Crew)
+    assert [agent.instructions for agent in again.team.agents][:1] == ["B"]
+    assert teams(third) is not last

@@ -43,15 +43,19 @@ class Teams:
         plan: the task's own; what its problem is, and how it is judged, holds for all candidates.
         bounds: the study's parameters.
         allow_code: whether the user allowed the task to name Python code.
+        remembered: how many teams are kept.
 
     Attributes:
         allow_code: the same.
         largest: the calls of the largest team that `models` tried; `None` if nobody can count them.
     """
 
-    def __init__(self, plan: Plan, bounds: Sequence[Bound], *, allow_code: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, bounds: Sequence[Bound], *, allow_code: bool = False, remembered: int = REMEMBERED
+    ) -> None:
         self._plan, self._bounds, self.allow_code = plan, bounds, allow_code
         self._known: dict[str, Crew | str] = {}
+        self._most = remembered
         self.largest: int | None = None
 
     def task(self, values: Values) -> LoadedTask:
@@ -92,7 +96,7 @@ class Teams:
             except UserError as error:
                 found = plain(error)
         self._known[candidate.id] = found  # the one that was needed last comes last
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > self._most:
             del self._known[next(iter(self._known))]
         return found
 
