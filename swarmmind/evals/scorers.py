@@ -9,32 +9,17 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from decimal import Decimal, localcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import regex
 
-from swarmmind.agents.answers import EXACT, Reader, final_number, final_text
-from swarmmind.effects import TEXT, Choice, Output
+from swarmmind.agents.answers import EXACT, final_number, final_text
+from swarmmind.effects import Choice
 from swarmmind.errors import UserError
+from swarmmind.evals.scoring import Scoring
 
 MAX_PATTERN_SECONDS = 1.0
 """How long a pattern may search one output; one that takes longer does not match."""
-
-
-class Scoring(NamedTuple):
-    """How one task's outputs are judged.
-
-    Attributes:
-        score: output and target to a number in [0, 1]; an output without an answer scores 0.
-        read: the answer in an output, in a form that equal answers share.
-        output: what agents are asked for.
-        marked: whether prose should end with a marked answer; not where the whole of it is scored.
-    """
-
-    score: Callable[[Any, Any], float]
-    read: Reader = final_text
-    output: Output = TEXT
-    marked: bool = True
 
 
 def exact() -> Scoring:

@@ -11,12 +11,14 @@ from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.effects import Program
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals import environments
+from swarmmind.evals.datasets import Item
 from swarmmind.evals.environments import ENVIRONMENTS
-from swarmmind.evals.scorers import SCORERS, Scoring
+from swarmmind.evals.scorers import SCORERS
+from swarmmind.evals.scoring import Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.parameters import Complain, build
-from swarmmind.runs.problems import Item, many, one, read_items, school, whole
+from swarmmind.runs.problems import many, one, read_items, school, whole
 from swarmmind.runs.teams import make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place

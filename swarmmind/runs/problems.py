@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from swarmmind.effects import Nested, Outcome, Program, Record
 from swarmmind.errors import Failed, SpecError, Stop
+from swarmmind.evals.datasets import Item
 from swarmmind.ports import Context
 from swarmmind.spec.task import DatasetProblem
 from swarmmind.topologies import Lesson, Question, Society
 from swarmmind.topologies.recall import opened, with_stores
-
-
-class Item(NamedTuple):
-    """One problem with what is right, if that is known."""
-
-    text: str
-    target: Any = None
-    kind: str = ""
 
 
 def read_items(problem: DatasetProblem, folder: Path, *, scored: bool = False) -> list[Item]:

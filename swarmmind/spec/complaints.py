@@ -14,7 +14,7 @@ from swarmmind.spec.secrets import hide
 from swarmmind.spec.source import Fault, KeyPath, Source, raise_faults, show
 
 # Keys of the design that this version does not have yet: they are no misspellings.
-_LATER = frozenset({"compare", "grid", "manage", "vllm"})
+_LATER = frozenset({"manage", "vllm"})
 
 M = TypeVar("M", bound=BaseModel)
 

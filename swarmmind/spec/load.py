@@ -303,7 +303,8 @@ class _Finder:
         """The problem, the scorer and the cache."""
         problem = self._task.problem
         if isinstance(problem, DatasetProblem):
-            self._check(lambda: paths.existing_file(self._folder, problem.dataset), ("problem", "dataset"))
+            if problem.is_file:
+                self._check(lambda: paths.existing_file(self._folder, problem.dataset), ("problem", "dataset"))
         elif isinstance(problem, EnvironmentProblem):
             self._code(problem.environment, ("problem", "environment"))
         elif self._task.inputs:

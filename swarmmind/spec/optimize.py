@@ -26,6 +26,9 @@ _FIXED = {
     "cache": "it may not change a result",
     "inputs": "what is asked must be the same for all candidates",
     "optimize": "a study does not change itself",
+    "grid": "a study is about the task alone",
+    "compare": "a study is about the task alone",
+    "eval": "a study is about the task alone",
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from swarmmind.effects import Limits
 from swarmmind.spec.embedder import EmbedderField, EmbedderSpec
+from swarmmind.spec.evaluate import Axes, Controls, Evaluate
 from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
 from swarmmind.spec.optimize import Optimize
 from swarmmind.spec.source import show
@@ -26,19 +27,17 @@ class ProblemFields(Strict):
     kind: str = Field(default="kind", min_length=1, description="The column that says of which kind a problem is.")
 
 
-class DatasetProblem(Strict):
-    """Problems from a file, one JSON object a line."""
+class DatasetProblem(Open):
+    """Problems from a file, or made by a program; further keys are that program's parameters."""
 
-    dataset: str = Field(description="A .jsonl file in the task's folder.")
+    dataset: str = Field(min_length=1, description="A .jsonl or .csv file in the folder, or a name from the box.")
     fields: ProblemFields = Field(default=ProblemFields(), description="Which columns hold what.")
     limit: int | None = Field(default=None, ge=1, description="Use the first so many problems only.")
 
-    @field_validator("dataset")
-    @classmethod
-    def _is_jsonl(cls, path: str) -> str:
-        if not path.endswith(".jsonl"):
-            raise ValueError(f"must be a .jsonl file, got {show(path)}")
-        return path
+    @property
+    def is_file(self) -> bool:
+        """Whether the data set is a file of the user's."""
+        return self.dataset.endswith((".jsonl", ".csv"))
 
 
 class EnvironmentProblem(Open):
@@ -242,6 +241,13 @@ class Task(Strict):
         SamplingSpec(), description="Sampling of every agent, unless card or group say otherwise."
     )
     optimize: Optimize | None = Field(default=None, description="How `swarmmind optimize` improves this task.")
+    grid: Axes = Field(
+        default={}, description="What is compared: {swarm.topology: [debate, vote]}; every combination is an arm."
+    )
+    compare: Controls = Field(
+        default=[], description="What spends each arm's tokens: solo (one agent that goes on), vote (its samples)."
+    )
+    evaluate: Evaluate = Field(default=Evaluate(), alias="eval", description="How `swarmmind eval` tries this task.")
 
     def model_named(self, name: str | None) -> ModelSpec:
         """The model a group or card means: from `models`, else by provider/model, else the task's own.

@@ -10,12 +10,13 @@ import msgspec
 
 from swarmmind.effects import Program
 from swarmmind.errors import Failed, Stop, UserError
+from swarmmind.evals.datasets import Item
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.study import Scored
 from swarmmind.optimizers.tracing import Exchange, measures, spent, steps, watched
 from swarmmind.ports import Context
 from swarmmind.runs.plan import Plan
-from swarmmind.runs.problems import Item, begun
+from swarmmind.runs.problems import begun
 from swarmmind.runs.studies.teams import Crew, Teams, plain
 from swarmmind.topologies import Society
 

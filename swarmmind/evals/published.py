@@ -1,0 +1,19 @@
+"""Published results by the name a suite gives (`eval.published`); the module of each is imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from swarmmind.evals.table import PublishedRow
+
+PUBLISHED: dict[str, str] = {}
+"""The module whose `PUBLISHED_ROWS` holds them."""
+
+
+def published(name: str) -> list[PublishedRow]:
+    """The rows, best first; columns are called as in the suite.
+
+    Raises:
+        KeyError: there are none of that name.
+    """
+    return import_module(PUBLISHED[name]).PUBLISHED_ROWS
