@@ -30,7 +30,9 @@ class Dataset(NamedTuple):
     scoring: Scoring | None = None
 
 
-DATASETS: dict[str, tuple[str, str]] = {}
+DATASETS: dict[str, tuple[str, str]] = {
+    "arithmetic": ("swarmmind.evals.generated.arithmetic", "arithmetic"),
+}
 """What a task's `problem: {dataset: ...}` may name besides files: the module, and the factory in it. A factory takes
 its parameters by keyword and returns a `Dataset`. A name that ends in `/` stands for all names that begin so: its
 factory takes the rest first."""

@@ -11,14 +11,15 @@ from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.effects import Program
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals import environments
-from swarmmind.evals.datasets import Item
+from swarmmind.evals.datasets import Dataset, Item
 from swarmmind.evals.environments import ENVIRONMENTS
 from swarmmind.evals.scorers import SCORERS
 from swarmmind.evals.scoring import Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
+from swarmmind.runs.items import make_dataset
 from swarmmind.runs.parameters import Complain, build
-from swarmmind.runs.problems import many, one, read_items, school, whole
+from swarmmind.runs.problems import many, one, school, whole
 from swarmmind.runs.teams import make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
@@ -98,13 +99,15 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     streams = Streams(task.seed)
     team = make_team(loaded, loaded.swarm, streams, allow_code=allow_code)
     scoring = _scoring(loaded, allow_code)
+    dataset = _dataset(loaded, scoring)
+    scoring = scoring or (dataset.scoring if dataset else None)
     environment = make_environment(loaded, len(team.agents), allow_code)
     known = TOPOLOGIES.get(loaded.topology.use)
     if environment is not None and known is not None and not known.world:
         message = f"{loaded.topology.name!r} works on a question, and the problem is an environment; use 'world'"
         raise loaded.error(("swarm", "topology"), message)
     question = Question("", scoring.output, scoring.read, scoring.marked) if scoring else Question("")
-    items = _items(loaded, inputs or {}, environment)
+    items = _items(loaded, inputs or {}, dataset, environment)
     if items:
         question = question._replace(text=items[0].text)
     society = team.society(question, environment, task.seed)
@@ -122,15 +125,24 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies)
 
 
-def _items(loaded: LoadedTask, inputs: Mapping[str, Any], environment: Environment | None) -> list[Item]:
+def _dataset(loaded: LoadedTask, scoring: Scoring | None) -> Dataset | None:
+    task = loaded.task
+    if not isinstance(task.problem, DatasetProblem):
+        return None
+    scored = scoring is not None and task.score is not None and ":" not in task.score.use  # one's own may need none
+    return make_dataset(task.problem, loaded.folder, complaining(loaded, ("problem",)), scored=scored)
+
+
+def _items(
+    loaded: LoadedTask, inputs: Mapping[str, Any], dataset: Dataset | None, environment: Environment | None
+) -> list[Item]:
     task = loaded.task
     unknown = [name for name in inputs if name not in task.inputs]
     if unknown:
         hint = near(unknown[0], list(task.inputs)) if task.inputs else "; the task declares no 'inputs'"
         raise UserError(f"input {unknown[0]!r} is not declared by the task{hint}")
-    if isinstance(task.problem, DatasetProblem):
-        scored = task.score is not None and task.score.use in SCORERS  # somebody's own may do without targets
-        return read_items(task.problem, loaded.folder, scored=scored)
+    if dataset is not None:
+        return list(dataset.items)
     if environment is not None:
         return []
     text = str(task.problem)

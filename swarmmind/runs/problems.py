@@ -2,55 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from swarmmind.effects import Nested, Outcome, Program, Record
-from swarmmind.errors import Failed, SpecError, Stop
+from swarmmind.errors import Failed, Stop
 from swarmmind.evals.datasets import Item
 from swarmmind.ports import Context
-from swarmmind.spec.task import DatasetProblem
 from swarmmind.topologies import Lesson, Question, Society
 from swarmmind.topologies.recall import opened, with_stores
-
-
-def read_items(problem: DatasetProblem, folder: Path, *, scored: bool = False) -> list[Item]:
-    """The problems of a data set; `scored`: each needs a target.
-
-    Raises:
-        SpecError: a line is not a JSON object, or lacks its problem or a needed target; with its place.
-    """
-    path = folder / problem.dataset
-    items: list[Item] = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if problem.limit is not None and len(items) >= problem.limit:
-                break
-            if line.strip():
-                items.append(_item(line, problem, number, scored))
-    if not items:
-        raise SpecError("the data set is empty", file=problem.dataset, line=1, column=1)
-    return items
-
-
-def _item(line: str, problem: DatasetProblem, number: int, scored: bool) -> Item:
-    file = problem.dataset
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"not JSON: {error}", file=file, line=number, column=1) from None
-    fields = problem.fields
-    for column in (fields.problem, fields.target) if scored else (fields.problem,):
-        if not isinstance(row, dict) or row.get(column) is None:
-            found = f"columns {', '.join(map(repr, row))}" if isinstance(row, dict) else type(row).__name__
-            message = f"must be an object with a column {column!r} (see problem.fields), got {found:.120}"
-            raise SpecError(message, file=file, line=number, column=1)
-    text = row[fields.problem]
-    kind = row.get(fields.kind)
-    text = text if isinstance(text, str) else json.dumps(text)
-    return Item(text, row.get(fields.target), "" if kind is None else str(kind))
 
 
 def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:

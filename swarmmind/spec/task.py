@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from swarmmind.effects import Limits
 from swarmmind.spec.embedder import EmbedderField, EmbedderSpec
@@ -38,6 +38,13 @@ class DatasetProblem(Open):
     def is_file(self) -> bool:
         """Whether the data set is a file of the user's."""
         return self.dataset.endswith((".jsonl", ".csv"))
+
+    @field_validator("dataset")
+    @classmethod
+    def _named(cls, dataset: str) -> str:
+        if "." in dataset and not dataset.endswith((".jsonl", ".csv")):
+            raise ValueError(f"must be a .jsonl or .csv file, or a name from the box, got {show(dataset)}")
+        return dataset
 
 
 class EnvironmentProblem(Open):
