@@ -17,6 +17,7 @@ from swarmmind.errors import Spent
 from swarmmind.ports import Model, Request
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import characters
+from swarmmind.runtime.meter import Meter
 
 Society = Callable[[Ask, Flight], Nested]
 """A whole swarm that stands where an agent stands: from an ask, and its flight, to the program that answers it. What it
@@ -73,7 +74,7 @@ class Asker:
             for number in range(max(1, result.usage.calls)):
                 model.answer(_request(ask, ask.messages, flight, number), flight)
 
-    def read(self, ask: Ask, outcome: Outcome) -> Reply:
+    def read(self, ask: Ask, outcome: Outcome, meter: Meter | None = None) -> Reply:
         """What a swarm came to, as the answer of the agent it stands for."""
         if outcome.failure is not None:
             return Reply(failure=outcome.failure)

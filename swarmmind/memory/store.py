@@ -38,6 +38,7 @@ import msgspec
 
 from swarmmind.effects import Failure, Outcome
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.meter import Meter
 from swarmmind.spec import paths
 from swarmmind.traces import Change, Drop, Item, Load, Loaded, Persist, Persisted, Put
 
@@ -126,7 +127,7 @@ class Stores:
         if isinstance(effect, Load) and result.failure is None:
             self._first.setdefault(effect.store, result)
 
-    def read(self, effect: Any, outcome: Outcome, /) -> Any:
+    def read(self, effect: Any, outcome: Outcome, meter: Meter | None = None, /) -> Any:
         """The failure of a program that stood in for a store; there is none in the box."""
         return type(effect).result(failure=outcome.failure or Failure("program", "a program is no store"))
 

@@ -19,6 +19,7 @@ from swarmmind.effects import Failure, Outcome, Reply, Usage
 from swarmmind.ports import Embedder
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.journal import characters
+from swarmmind.runtime.meter import Meter
 from swarmmind.traces import Embed, Embedding
 
 BATCH = 64
@@ -74,7 +75,7 @@ class Embeddings:
         if result.failure is None and result.dimensions:
             self._learn([self._key(fit(text)) for text in effect.texts], result.data)
 
-    def read(self, effect: Embed, outcome: Outcome) -> Embedding:
+    def read(self, effect: Embed, outcome: Outcome, meter: Meter | None = None) -> Embedding:
         """What a program came to that answered in an embedder's place: none does, so that there are no vectors."""
         return Embedding(failure=outcome.failure or Failure("program", "a program cannot answer an Embed"))
 

@@ -116,7 +116,7 @@ class Rehearsal:
     def replayed(self, ask: Ask, flight: Flight, result: Reply) -> None:
         """Nothing is remembered."""
 
-    def read(self, ask: Ask, outcome: Outcome) -> Reply:
+    def read(self, ask: Ask, outcome: Outcome, meter: Meter | None = None) -> Reply:
         """What a swarm that stands for an agent came to."""
         return Reply(text=str(outcome.value), value=outcome.value)
 
@@ -181,7 +181,7 @@ class _Empty:
     def replayed(self, effect: Load | Persist, flight: Flight, result: Loaded | Persisted) -> None:
         """Nothing is remembered."""
 
-    def read(self, effect: Load | Persist, outcome: Outcome) -> Loaded | Persisted:
+    def read(self, effect: Load | Persist, outcome: Outcome, meter: Meter | None = None) -> Loaded | Persisted:
         """No program answers for a store."""
         return type(effect).result(failure=outcome.failure)
 

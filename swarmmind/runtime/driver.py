@@ -24,9 +24,11 @@ from swarmmind.errors import Diverged, Failed, Spent, Stop
 from swarmmind.rng import Stage
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.frame import Flight, Frame, Place
-from swarmmind.runtime.handler import CANCELLED, Handler, is_refused, never_made, refusal, timed_out
+from swarmmind.runtime.handler import CANCELLED, Handler, is_kept, is_refused, never_made, refusal, timed_out
 from swarmmind.runtime.journal import Found, Timing
 from swarmmind.runtime.ledger import Ledger
+from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.waiting import Waiting
 from swarmmind.runtime.walls import Walls
 from swarmmind.runtime.world import World
 from swarmmind.traces import Embedding
@@ -51,9 +53,8 @@ class Driver:
         self.journal, self.clock, self.streams, self.purse, self.meter = world
         self._ready: deque[Frame] = deque()
         self._wake = anyio.Event()
-        self._tasks = 0
-        self._held: deque[Flight] = deque()
-        self._replayed = 0  # results and deliveries that came from the journal
+        self._waiting = Waiting(handlers)
+        self._tasks = self._replayed = 0  # the latter: results and deliveries that came from the journal
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
         self.ledger = Ledger(self.journal, self.clock, lambda: self._wake.set())
@@ -67,7 +68,7 @@ class Driver:
     async def run(self, program: Callable[[Place], Program], path: str = "run") -> Outcome:
         """Run a program to its end; the journal is durable when this returns."""
         stage = Stage()
-        root = Frame(path, program(Place(path, self.streams, stage)), self.purse, self._finished, stage)
+        root = Frame(path, program(Place(path, self.streams, stage)), self.purse, self._finished, stage, self.meter)
         try:
             async with anyio.create_task_group() as group:
                 self._spawn = group.start_soon
@@ -101,7 +102,8 @@ class Driver:
                 if self._crash is not None:
                     return
             if not self._ready or replayed == self._replayed:  # what can be replayed is
-                self._start_held()
+                while self._waiting and self._tasks < _MAX_TASKS:
+                    self._start(self._waiting.next(), again=True)
             self._hand_over()
             while self.journal.behind():
                 await self.journal.synced()
@@ -112,14 +114,8 @@ class Driver:
             else:
                 await self._idle()
 
-    def _start_held(self) -> None:
-        while self._held and self._tasks < _MAX_TASKS:
-            held = self._held.popleft()
-            if not held.over:
-                self._start(held, again=True)
-
     async def _idle(self) -> None:
-        if self._held and self._tasks < _MAX_TASKS:
+        if self._waiting and self._tasks < _MAX_TASKS:
             return  # places came free while the journal was waited for
         if not self._tasks and self.clock.next_at() == inf:
             raise RuntimeError("deadlock: every program waits and nothing is in flight")
@@ -147,8 +143,7 @@ class Driver:
         await anyio.wait_all_tasks_blocked()
 
     def _hand_over(self) -> None:
-        """Hand the journal what happened, together with what it cost."""
-        self.ledger.note()
+        self.ledger.note()  # what happened goes to the journal together with what it cost
         self.journal.flush()
 
     # --- programs ----------------------------------------------------------------------------------------------------
@@ -206,8 +201,7 @@ class Driver:
         for index, (key, effect) in enumerate(keyed):
             if dropped and frame.expected is not None and key not in frame.expected:
                 if isinstance(effect, Ask):
-                    self.meter.begin(effect.agent.role)
-                    self.meter.end(effect.agent.role, CANCELLED)
+                    frame.meter.drop(effect.agent.role, CANCELLED)
                 continue
             self._launch(Flight(self._world, frame, key, effect, index))
             if self.journal.full():
@@ -224,8 +218,7 @@ class Driver:
         self._wake.set()
 
     def _due(self, frame: Frame) -> None:
-        """The deadline of a frame's quorum has passed."""
-        frame.due = True
+        frame.due = True  # the deadline of its quorum
         if not frame.queued:
             self._queue(frame)
 
@@ -253,13 +246,13 @@ class Driver:
         frame.flights[flight.key] = flight
         if isinstance(effect, Record):
             self.journal.record(flight.key, effect.name, effect.data, final=not self.purse.broken)
-            self.meter.record(frame.path, effect)
+            frame.meter.record(frame.path, effect)
             self.finish(flight, None, keep=False)
         elif isinstance(effect, Nested):
             self._nest(flight, effect, lambda outcome: self.finish(flight, outcome, keep=False))
         else:
             if isinstance(effect, Ask):
-                self.meter.begin(effect.agent.role)
+                frame.meter.begin(effect.agent.role)
             question = self.journal.digest(effect)
             flight.request = question.digest
             found = self.journal.find(flight.key)
@@ -271,6 +264,8 @@ class Driver:
 
     def _start(self, flight: Flight, *, again: bool = False) -> None:
         effect = flight.effect
+        if flight.over:
+            return None
         limit = flight.frame.purse.out_of()
         if limit and not getattr(type(effect), "free", False):
             return self.finish(flight, refusal(effect, limit), keep=False)
@@ -278,7 +273,9 @@ class Driver:
             return self._later(flight, flight.started + effect.seconds, None)
         replaying = self.journal.unread and not self.clock.virtual  # it may turn out that nobody waits for it
         if not again and (replaying or self._tasks >= _MAX_TASKS):
-            return self._held.append(flight)
+            return self._waiting.hold(flight)
+        if not self._waiting.admit(flight):
+            return None
         flight.earlier = self.journal.attempts(flight.key)
         handler = self._handler(effect)
         try:
@@ -314,13 +311,14 @@ class Driver:
 
     def _nest(self, flight: Flight, nested: Nested, over: Callable[[Outcome], None]) -> None:
         purse = flight.frame.purse
+        meter = Meter(flight.frame.meter) if is_kept(flight.effect) else flight.frame.meter
         own = nested.limits is not None
         if own:
             purse = Purse(nested.limits, purse)
             self.ledger.open(purse, flight.key)
         stage = Stage(flight.key, nested.chance) if nested.chance else flight.frame.stage
         generator = nested.program(Place(flight.key, self.streams, stage))
-        child = flight.child = Frame(flight.key, generator, purse, over, stage)
+        child = flight.child = Frame(flight.key, generator, purse, over, stage, meter)
         if own:
             self._walls.watch(child)
         self._resume(child, None)
@@ -328,7 +326,9 @@ class Driver:
     def _answered(self, flight: Flight, handler: Handler, outcome: Outcome) -> None:
         if outcome.failure is not None and outcome.failure.kind == "memory":  # not journaled: nothing may follow
             flight.frame.doomed = outcome
-        self.finish(flight, handler.read(flight.effect, outcome), keep=False, stopped=is_refused(outcome))
+        own = flight.child.meter if flight.child is not None and is_kept(flight.effect) else None
+        result = handler.read(flight.effect, outcome, own)
+        self.finish(flight, result, keep=own is not None, stopped=is_refused(outcome))
 
     async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
         try:
@@ -361,6 +361,8 @@ class Driver:
         result = msgspec.json.decode(found.value, type=effect.result)
         if isinstance(effect, Ask):
             self.meter.replayed += 1
+        elif is_kept(effect):
+            self.journal.skip(flight.key)
         flight.replaying = True
         self._replayed += 1
         if not isinstance(effect, Sleep):
@@ -384,9 +386,9 @@ class Driver:
         if isinstance(result, Reply) and result.failure is not None and flight.paid.calls > result.usage.calls:
             result = msgspec.structs.replace(result, usage=flight.paid)  # given up after requests that cost something
         if isinstance(flight.effect, Ask):
-            self.meter.end(flight.effect.agent.role, result)
+            frame.meter.end(flight.effect.agent.role, result)
         elif isinstance(result, Embedding):
-            self.meter.spend(max(flight.paid, result.usage, key=lambda usage: usage.calls))
+            frame.meter.spend(flight.paid, result.usage)
         if keep and not never_made(result):
             timing = Timing(self.clock.now() - flight.started, flight.queued_seconds)
             self.journal.result(flight.key, flight.effect, flight.request, result, timing)
@@ -405,7 +407,7 @@ class Driver:
             self._abandon(flight.child)
         self._over(flight)
         if isinstance(flight.effect, Ask):
-            self.meter.end(flight.effect.agent.role, msgspec.structs.replace(CANCELLED, usage=flight.paid))
+            flight.frame.meter.end(flight.effect.agent.role, msgspec.structs.replace(CANCELLED, usage=flight.paid))
         flight.release()
         if flight.scope is not None:
             flight.scope.cancel()
@@ -413,5 +415,6 @@ class Driver:
 
     def _over(self, flight: Flight) -> None:
         flight.over, flight.child = True, None
+        self._waiting.over(flight)
         if flight.timer is not None:
             self.clock.cancel(flight.timer)

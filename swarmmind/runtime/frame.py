@@ -15,6 +15,7 @@ from swarmmind.errors import Diverged
 from swarmmind.rng import Stage, Stream, Streams
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import Timer
+from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.world import World
 
 _ABSENT = object()  # a result that is not there; `None` is a result
@@ -52,6 +53,7 @@ class Frame:
         doomed: what it comes to at its next advance, whatever its program would say; `None` if it goes on.
         stops: how often it was told to stop; of the times it only waited for what was under way, the first one counts.
         timers: what it has set on the clock, by what it is for.
+        meter: what counts its asks.
     """
 
     __slots__ = (
@@ -67,6 +69,7 @@ class Frame:
         "expected",
         "flights",
         "generator",
+        "meter",
         "missing",
         "over",
         "path",
@@ -81,9 +84,16 @@ class Frame:
     )
 
     def __init__(
-        self, path: str, generator: Program, purse: Purse, over: Callable[[Outcome], None], stage: Stage
+        self,
+        path: str,
+        generator: Program,
+        purse: Purse,
+        over: Callable[[Outcome], None],
+        stage: Stage,
+        meter: Meter,
     ) -> None:
         self.path, self.generator, self.purse, self.over, self.stage = path, generator, purse, over, stage
+        self.meter = meter
         self.step = self.asks = self.stops = self.missing = 0
         self.awaiting: Any = ()
         self.results: list[Any] = []
@@ -255,6 +265,10 @@ class Flight:
         seconds = getattr(effect, "deadline_seconds", None)
         self.deadline: float | None = None if seconds is None else self.started + seconds
 
+    def begin(self) -> None:
+        """It has waited for a place, and its time begins now."""
+        self.started = self._world.clock.now()
+
     def until_deadline(self) -> anyio.CancelScope:
         """A scope that ends at the deadline; on the virtual clock that is no time of the event loop."""
         deadline, clock = self.deadline, self._world.clock
@@ -314,7 +328,7 @@ class Flight:
             return
         self.frame.purse.settle(Cost.of(worst), Cost.of(actual, worst))
         if self.over:  # it was cancelled while this was on the wire
-            self._world.meter.usage += actual
+            self.frame.meter.spend(actual)
         else:
             self.paid = self.paid + actual if self.paid.calls else actual
 

@@ -6,12 +6,16 @@ from typing import Any, Protocol
 
 from swarmmind.effects import Failure, Outcome, Reply
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.meter import Meter
 
 CANCELLED = Reply(failure=Failure("cancelled", "not waited for"))
 
 
 class Handler(Protocol):
-    """Executes effects of one type. Knows nothing of programs, the journal or other effects."""
+    """Executes effects of one type. Knows nothing of programs, the journal or other effects.
+
+    One with an attribute `at_once` has no more than so many of them under way; the others wait.
+    """
 
     def __call__(self, effect: Any, flight: Flight, /) -> Any:
         """The result; or a `Later`; or an awaitable of the result; or a `Nested` whose outcome becomes the result.
@@ -25,9 +29,14 @@ class Handler(Protocol):
         """The result came from the journal: remember what a live execution would have left behind."""
         ...
 
-    def read(self, effect: Any, outcome: Outcome, /) -> Any:
-        """The result of an effect that a nested program answered."""
+    def read(self, effect: Any, outcome: Outcome, meter: Meter | None, /) -> Any:
+        """The result of an effect that a nested program answered; `meter` is what that asked, of one that is kept."""
         ...
+
+
+def is_kept(effect: Any) -> bool:
+    """Whether an effect's result is journaled although a program makes it: a replay does not run that again."""
+    return getattr(type(effect), "kept", False)
 
 
 def timed_out(reply: Reply) -> Reply:

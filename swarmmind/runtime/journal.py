@@ -99,6 +99,7 @@ class Journal:
         self._digests: dict[Message, bytes] = {}
         self._written: set[bytes] = set()
         self._ahead: dict[str, Found] = {}
+        self._reads_ahead = True
         self._last_read = 0
         self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._callbacks: list[Callable[[], None]] = []
@@ -116,7 +117,7 @@ class Journal:
         if not self.unread:
             return None
         found = self._ahead.pop(key, None)
-        if found is None and len(self._ahead) < _MAX_READ_AHEAD:
+        if found is None and self._reads_ahead and len(self._ahead) < _MAX_READ_AHEAD:
             self._read_ahead()
             found = self._ahead.pop(key, None)
         if found is None:
@@ -125,6 +126,15 @@ class Journal:
         if found is not None:
             self.unread -= 1
         return found
+
+    def skip(self, key: str) -> None:
+        """What an effect asked on its way to a journaled result is not asked for again."""
+        query = "SELECT count(*) FROM results WHERE key>? AND key<?"
+        self.unread -= int(self._reader.execute(query, (f"{key}/", f"{key}0")).fetchone()[0])  # 0 comes after /
+
+    def look_up(self) -> None:
+        """Read each result when it is asked for, not in the order they came in: most of them will not be."""
+        self._reads_ahead = False
 
     def _read_ahead(self) -> None:
         """Programs ask for results nearly in the order they came in: one query for many."""

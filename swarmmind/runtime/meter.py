@@ -29,7 +29,11 @@ class Grievance(msgspec.Struct):
 class Meter:
     """What has happened so far.
 
+    Args:
+        parent: counts everything that is counted here, too.
+
     Attributes:
+        parent: the same.
         roles: a tally per role.
         usage: the sum over all replies, journaled ones included.
         replayed: replies that came from the journal.
@@ -39,7 +43,8 @@ class Meter:
         outermost: the same of the outermost program alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parent: Meter | None = None) -> None:
+        self.parent = parent
         self.roles: dict[str, Tally] = {}
         self.usage = Usage()
         self.replayed = 0
@@ -55,6 +60,8 @@ class Meter:
             tally = self.roles[role] = Tally()
         tally.planned += 1
         self.in_flight += 1
+        if self.parent is not None:
+            self.parent.begin(role)
 
     def end(self, role: str, reply: Reply) -> None:
         """An ask is over: finished, failed, or cancelled (not made: dropped, out of budget, the run ended)."""
@@ -69,17 +76,29 @@ class Meter:
         else:
             tally.failed += 1
             self._grieve(reply.failure)
+        if self.parent is not None:
+            self.parent.end(role, reply)
+
+    def drop(self, role: str, reply: Reply) -> None:
+        """An ask was planned and will not be made."""
+        self.begin(role)
+        self.end(role, reply)
 
     def record(self, program: str, record: Record) -> None:
         """A program recorded something."""
         self.latest[record.name] = record.data
         if "/" not in program:
             self.outermost[record.name] = record.data
+        if self.parent is not None:
+            self.parent.record(program, record)
 
-    def spend(self, usage: Usage) -> None:
-        """Something that is nobody's ask was paid for, e.g. an embedding."""
+    def spend(self, *known: Usage) -> None:
+        """Something that is nobody's ask was paid for, e.g. an embedding: the most calls of what is known of it."""
+        usage = max(known, key=lambda usage: usage.calls)
         if usage.calls:
             self.usage += usage
+        if self.parent is not None:
+            self.parent.spend(usage)
 
     def _grieve(self, failure: Failure) -> None:
         known = self.failures.get(failure.kind)
