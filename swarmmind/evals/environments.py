@@ -19,7 +19,7 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
 }
 """What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
 
-_NAMES = ("random", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
+_NAMES = ("random", "still", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
     "apprentice": "swarmmind.evals.apprentice",

@@ -6,7 +6,11 @@ from importlib import import_module
 
 from swarmmind.evals.table import PublishedRow
 
-PUBLISHED: dict[str, str] = {}
+PUBLISHED: dict[str, str] = {
+    "swarmbench": "swarmmind.evals.swarmbench.published",
+    "swarmbench-noise": "swarmmind.evals.swarmbench.published_noise",
+    "swarmbench-scalability": "swarmmind.evals.swarmbench.published_scalability",
+}
 """The module whose `PUBLISHED_ROWS` holds them."""
 
 

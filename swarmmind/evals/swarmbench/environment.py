@@ -11,6 +11,8 @@ import msgspec
 from swarmmind.effects import TEXT, Choice, Output, Reply
 from swarmmind.errors import UserError
 from swarmmind.evals.swarmbench import prompt
+from swarmmind.evals.swarmbench.channel import Channel
+from swarmmind.evals.swarmbench.cohesion import Cohesion, Embed
 from swarmmind.evals.swarmbench.reading import compatible, strict
 from swarmmind.evals.swarmbench.tasks import Flocking
 from swarmmind.evals.swarmbench.tasks.flocking import picture
@@ -32,7 +34,7 @@ class Observation(msgspec.Struct, frozen=True):
         corner: row and column, on the whole map, of the view's first cell; may be negative.
         position: its own row and column.
         status: its own `light_on` or `carrying_food`, or in Pursuit the swarm's `score`; else `None`.
-        heard: texts said in the last round within reach, in the speakers' order, its own included.
+        heard: texts that arrive within reach (unless late, of the last round), in the speakers' order, its own too.
         history: its own last (action, message) pairs, oldest first, `None` for none.
         past_views: earlier views, newest first.
         speaks: whether the answer is a text that may hold a message; else it is the action alone.
@@ -71,6 +73,10 @@ class SwarmBench:
         memory: how many views (the current one included) and how many own past actions a prompt holds.
         mode: how replies are read: `compatible` with the original's traps, or `strict` (see `reading`).
         actions: `text` lets an agent think and speak; `choice` asks for one of the actions alone.
+        corruption: the chance that a message is corrupted (see `channel`); the paper's noisy setting has 0.2.
+        delay: most rounds that a message comes late, each number as likely; the paper's has 4.
+        dynamics: `usual` measures what actions and places tell, `all` also what is said alike (see `Cohesion`).
+        embed: turns a message into a vector for `all`; the hashing embedder of the box if left out.
 
     Raises:
         UserError: a value is unknown or out of range, or the agents do not fit on the map.
@@ -89,6 +95,10 @@ class SwarmBench:
         memory: int = 5,
         mode: Literal["compatible", "strict"] = "compatible",
         actions: Literal["text", "choice"] = "text",
+        corruption: float = 0.0,
+        delay: int = 0,
+        dynamics: Literal["usual", "all"] = "usual",
+        embed: Embed | None = None,
     ) -> None:
         if mode not in ("compatible", "strict"):
             raise UserError(f"swarmbench: mode must be 'compatible' or 'strict', got {mode!r}")
@@ -96,6 +106,12 @@ class SwarmBench:
             raise UserError(f"swarmbench: actions must be 'text' or 'choice', got {actions!r}")
         if memory < 1:
             raise UserError(f"swarmbench: memory must be at least 1, got {memory}")
+        if not 0 <= corruption <= 1:
+            raise UserError(f"swarmbench: corruption must be from 0 to 1, got {corruption}")
+        if delay < 0:
+            raise UserError(f"swarmbench: delay must be at least 0, got {delay}")
+        if dynamics not in ("usual", "all"):
+            raise UserError(f"swarmbench: dynamics must be 'usual' or 'all', got {dynamics!r}")
         self.task = task_named(task).name
         self.memory, self._view, self._rounds = memory, view, rounds
         self._width, self._height = (size, size) if size is not None else (width, height)
@@ -103,6 +119,8 @@ class SwarmBench:
         self._read = strict if mode == "strict" else compatible
         self._strict = mode == "strict"
         self._by_choice = actions == "choice"
+        self._corruption, self._delay = corruption, delay
+        self._measures_all, self._embed = dynamics == "all", embed
         self.reset(0)
 
     @property
@@ -127,7 +145,10 @@ class SwarmBench:
 
     def reset(self, seed: int) -> None:
         """Lay the map out anew; Flocking's layout is the same for every seed, as in the original."""
-        self.world = World(self.task, seed, len(self._names), self._width, self._height, self._view, self._rounds)
+        channel = Channel(self._corruption, self._delay, seed)
+        size = (self._width, self._height)
+        self.world = World(self.task, seed, len(self._names), *size, self._view, self._rounds, channel)
+        self._cohesion = Cohesion(self.world.board, self._view // 2, self._embed) if self._measures_all else None
         board, task = self.world.board, self.world.task
         self._labels = Labels(board)
         self._shared = prompt.shared(self.world, by_choice=self._by_choice, strict=self._strict)
@@ -166,6 +187,8 @@ class SwarmBench:
             actions[agent], messages[agent] = self._filed(replies.get(name))
             self._history[agent].append((actions[agent], messages[agent]))
         self.world.step(actions, messages)
+        if self._cohesion is not None:
+            self._cohesion.observe(actions, [text for _, text in self.world.said])
         self._draw()
         self._turns = None
 
@@ -184,8 +207,8 @@ class SwarmBench:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Group dynamics, each averaged over the rounds so far (see `metrics.Dynamics`)."""
-        return self.world.dynamics.means()
+        """Group dynamics, averaged over the rounds so far (see `metrics.Dynamics`, and `Cohesion` for `all`)."""
+        return {**self.world.dynamics.means(), **(self._cohesion.means() if self._cohesion else {})}
 
     def _draw(self) -> None:
         self._drawings.appendleft(Drawing(self.world.board, self.world.task, self._labels, self._view))

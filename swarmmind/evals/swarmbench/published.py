@@ -6,8 +6,13 @@ Flocking is in the paper's units, half of the code's and of ours. What the paper
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
+
+from swarmmind.evals.table import PublishedRow
+
+PAPER = "arXiv 2505.04364v4"
 
 
 class Published(NamedTuple):
@@ -66,3 +71,32 @@ CENTRAL: MappingProxyType[str, Published] = MappingProxyType(
     }
 )
 """One gemini-2.0-flash that sees everything and moves all, Table S.5."""
+
+RULES: MappingProxyType[str, Published] = _row((9.15, 6.12), (0.35, 0.48), (0.95, 0.97), (4.68, 0.23), (0, 0))
+"""Of the paper's three rule-based agents for each task the best one, Table S.2 (20 runs); their code is unpublished."""
+
+_TOTALS = (27.40, 26.62, 25.70, 20.10, 17.20, 11.80, 11.10, 10.10, 10.01, 9.90, 9.50, 8.40, 7.20)
+
+
+def row(name: str, cells: Mapping[str, Published], table: str, total: float | None = None) -> PublishedRow:
+    """A row for the tables of evals, whose columns are called like the environments.
+
+    Args:
+        name: the model, or method.
+        cells: by task.
+        table: of the paper.
+        total: if the paper gives it.
+    """
+    columns: dict[str, tuple[float, float | None]] = {
+        f"swarmbench/{task}": (cells[task].mean, cells[task].std) for task in TASK_ORDER if task in cells
+    }
+    return PublishedRow(name, columns, total, f"{PAPER}, Table {table}")
+
+
+PUBLISHED_ROWS: list[PublishedRow] = [
+    *(row(name, cells, "S.1", total) for (name, cells), total in zip(PAPER_ROWS.items(), _TOTALS, strict=True)),
+    row("human players", HUMANS, "S.3"),
+    row("gemini-2.0-flash, central control", CENTRAL, "S.5"),
+    row("rules of the paper, the best per task", RULES, "S.2"),
+]
+"""What stands beside the suite `swarmbench`."""

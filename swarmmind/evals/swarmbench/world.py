@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from swarmmind.errors import UserError, near
 from swarmmind.evals.swarmbench.board import Board
+from swarmmind.evals.swarmbench.channel import Channel
 from swarmmind.evals.swarmbench.metrics import Dynamics
 from swarmmind.evals.swarmbench.physics import DIRECTIONS, IDLE
 from swarmmind.evals.swarmbench.tasks import TASKS, Task
@@ -23,6 +24,7 @@ class World:
         view: side of the square that an agent sees; messages carry half of it, rounded down.
         gone: per agent, whether it has left the map.
         said: what was said in the last round, as (agent, text), in agent order.
+        arrived: what of all that was said can be heard now; the same, unless the channel is noisy or slow.
         moved: per pass of the last round (UP, DOWN, LEFT, RIGHT) the bodies of the scene that moved.
         dynamics: the group's measurements so far.
     """
@@ -36,8 +38,9 @@ class World:
         height: int = 10,
         view: int = 5,
         rounds: int = 100,
+        channel: Channel | None = None,
     ) -> None:
-        """Lay out the map.
+        """Lay out the map; without a channel messages arrive whole and in time.
 
         Raises:
             UserError: the task is unknown, a number is out of range, or the agents do not fit.
@@ -57,6 +60,8 @@ class World:
         self.task: Task = rules(self.board, random.Random(seed if rules.fixed_seed is None else rules.fixed_seed))
         self.gone = [False] * agents
         self.said: list[tuple[int, str]] = []
+        self.arrived: list[tuple[int, str]] = []
+        self._channel = channel or Channel()
         self.moved: tuple[list[int], ...] = ([], [], [], [])
         self.dynamics = Dynamics(self.board)
 
@@ -78,6 +83,7 @@ class World:
             if not gone[agent]:
                 choices[agent + 1] = _CHOICES.get(action, IDLE)
         self.said = [(agent, text) for agent, text in enumerate(messages) if text and not gone[agent]]
+        self.arrived = self._channel.carry(self.said)
         self.moved = scene.play(choices)
         self.task.update(actions)
         self.dynamics.observe(actions, self.said, gone)
@@ -88,13 +94,13 @@ class World:
     def heard(self) -> list[list[tuple[int, str]]]:
         """Per agent what it hears now, as (speaker, text) in the speakers' order; those gone hear nothing.
 
-        Audible is what was said in the last round by whoever stands, now, within half a view in both directions,
-        oneself included.
+        Audible is what arrives now, said by whoever stands, now, within half a view in both directions, oneself
+        included.
         """
         board, scene, reach = self.board, self.board.scene, self.view // 2
         inboxes: list[list[tuple[int, str]]] = [[] for _ in range(board.agents)]
         count, width = board.agents, 2 * reach + 1
-        for speaker in self.said:
+        for speaker in self.arrived:
             corner = scene.at[speaker[0] + 1] - reach * (scene.stride + 1)
             for start in range(corner, corner + width * scene.stride, scene.stride):
                 for body in scene.cells[start : start + width]:

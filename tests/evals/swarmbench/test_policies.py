@@ -42,7 +42,7 @@ def test_games_repeat_and_messages_fit(task: str) -> None:
         assert len(message) <= 120
 
 
-@pytest.mark.parametrize("policy", ["random", "swarmbench"])
+@pytest.mark.parametrize("policy", ["random", "still", "swarmbench"])
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_where_nobody_can_speak_the_answer_is_an_action_alone(task: str, policy: str) -> None:
     world = SwarmBench(task, actions="choice")
@@ -54,4 +54,4 @@ def test_where_nobody_can_speak_the_answer_is_an_action_alone(task: str, policy:
 
 
 def test_the_names_are_those_promised() -> None:
-    assert set(POLICIES) == {"random", "swarmbench", *(f"swarmbench-{task}" for task in TASKS)}
+    assert set(POLICIES) == {"random", "still", "swarmbench", *(f"swarmbench-{task}" for task in TASKS)}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from swarmmind.effects import Agent
 from swarmmind.evals.swarmbench.environment import Observation
-from swarmmind.evals.swarmbench.policies.chance import Random
+from swarmmind.evals.swarmbench.policies.chance import Random, Still
 from swarmmind.evals.swarmbench.policies.flocking import FirstCome
 from swarmmind.evals.swarmbench.policies.foraging import Carrier
 from swarmmind.evals.swarmbench.policies.pursuit import Hunter
@@ -46,6 +46,7 @@ class AnyTask:
 POLICIES: MappingProxyType[str, Callable[[Agent], Policy]] = MappingProxyType(
     {
         "random": Random,
+        "still": Still,
         "swarmbench": AnyTask,
         **{f"swarmbench-{task}": rules for task, rules in _BY_TASK.items()},
     }
