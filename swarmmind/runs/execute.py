@@ -22,6 +22,7 @@ from swarmmind.runs import folder as folders
 from swarmmind.runs.models import Models, unpriced
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Coverage, Result, Status
+from swarmmind.runs.rows import doubts
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver
@@ -236,4 +237,4 @@ def _warnings(plan: Plan, usage: Usage) -> list[str]:
         warnings.append(f"money is unknown: no price for {names}; add it under 'prices'")
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         warnings.append("tokens are unknown: the server did not report them for every call")
-    return warnings
+    return warnings + doubts(plan.items)

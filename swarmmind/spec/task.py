@@ -4,27 +4,61 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+import regex
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from swarmmind.effects import Limits
+from swarmmind.errors import SpecError
 from swarmmind.spec.embedder import EmbedderField, EmbedderSpec
 from swarmmind.spec.evaluate import Axes, Controls, Evaluate
 from swarmmind.spec.model import ModelField, ModelSpec, SamplingSpec
 from swarmmind.spec.optimize import Optimize
-from swarmmind.spec.source import show
+from swarmmind.spec.source import Place, show
+from swarmmind.spec.templates import template
 from swarmmind.spec.values import Name, Open, Parameter, Scalar, Strict, TokenCount
 
 Count: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class ProblemFields(Strict):
-    """Which columns of a data set hold what."""
+def is_template(field: str) -> bool:
+    """Whether a field of `problem.fields` is a template over columns rather than a column's name."""
+    return "{{" in field or "{%" in field
 
-    problem: str = Field(default="problem", min_length=1, description="The column with the problem's text.")
-    target: str = Field(
-        default="target", min_length=1, description="The column with the target, if the task is scored."
+
+def _field(value: str) -> str:
+    if is_template(value):
+        try:
+            template(value, Place())
+        except SpecError as error:
+            raise ValueError(str(error)) from error
+    return value
+
+
+def _pattern(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            groups = regex.compile(value).groups
+        except regex.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        if groups > 1:
+            raise ValueError(f"must have one group, what is wanted, and no other, got {groups}")
+    return value
+
+
+ColumnField: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_field)]
+"""A column's name, or a template over columns: `{{ question }}` with `A) {{ A }}`. In a template, letters of a
+column's name that no name has are `_`, and the elements of a list `options` are `options_1`, `options_2`, ..."""
+
+
+class ProblemFields(Strict):
+    """Which columns of a data set hold what: each is a column's name, or a template over columns."""
+
+    problem: ColumnField = Field(default="problem", description="The problem's text: a column or a template.")
+    target: ColumnField = Field(default="target", description="The target, if the task is scored.")
+    kind: ColumnField = Field(default="kind", description="Of which kind a problem is.")
+    extract: Annotated[str | None, AfterValidator(_pattern)] = Field(
+        default=None, description="A regular expression with one group that finds the target in its column."
     )
-    kind: str = Field(default="kind", min_length=1, description="The column that says of which kind a problem is.")
 
 
 class DatasetProblem(Open):

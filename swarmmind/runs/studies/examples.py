@@ -7,8 +7,8 @@ from typing import NamedTuple
 from swarmmind.evals.datasets import Item
 from swarmmind.evals.scorers import SCORERS
 from swarmmind.optimizers.study import Split
-from swarmmind.runs.items import read_items
 from swarmmind.runs.plan import Plan
+from swarmmind.runs.rows import read_items
 from swarmmind.runs.studies.evaluator import Example
 from swarmmind.spec import DatasetProblem
 
