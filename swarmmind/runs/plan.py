@@ -20,7 +20,7 @@ from swarmmind.rng import Streams
 from swarmmind.runs.items import make_dataset
 from swarmmind.runs.parameters import Complain, build
 from swarmmind.runs.problems import many, one, school, whole
-from swarmmind.runs.teams import make_societies, make_team, models_named
+from swarmmind.runs.teams import Team, make_societies, make_team, models_named
 from swarmmind.spec import DatasetProblem, EnvironmentProblem, LoadedTask, ModelSpec, Task, load_code
 from swarmmind.spec.source import Place
 from swarmmind.spec.templates import template
@@ -41,6 +41,7 @@ class Plan(NamedTuple):
         calls: of a run without failures; `None` if the topology cannot say.
         specs: the models that agents use, by the name agents know them by.
         societies: the swarms that stand for agents, by the name agents know them by.
+        team: the swarm without its problem.
     """
 
     loaded: LoadedTask
@@ -53,6 +54,7 @@ class Plan(NamedTuple):
     calls: int | None
     specs: Mapping[str, ModelSpec]
     societies: Mapping[str, AgentSociety]
+    team: Team
 
     @property
     def task(self) -> Task:
@@ -122,7 +124,7 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     times = 1 if team.whole else max(1, len(items))
     calls = None if each is None or societies else each * times
     name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
-    return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies)
+    return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies, team)
 
 
 def _dataset(loaded: LoadedTask, scoring: Scoring | None) -> Dataset | None:
