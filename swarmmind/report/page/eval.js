@@ -1,0 +1,16 @@
+/* Everything put on the page. */
+
+function main() {
+  if (!INDEX.instances.length || !INDEX.arms.length) return;
+  const left = [];
+  if (INDEX.left_out) left.push(`The texts of the ${plural(INDEX.left_out, "easiest instance")} are not in this page; they are in journal.sqlite.`);
+  if (INDEX.clipped) left.push(`${plural(INDEX.clipped, "text")} ${INDEX.clipped === 1 ? "is" : "are"} cut; journal.sqlite has them in full.`);
+  $("left").textContent = left.join(" ");
+  for (const id of ["map", "episodes"]) show(id);
+  instanceMap($("heat"), safely(async (instance, wanted) => {
+    await instanceDetail($("instance"), instance, wanted);
+    $("instance").scrollIntoView({ block: "nearest" });
+  }));
+  episodeTable($("list"));
+}
+try { main(); } catch (error) { trouble(error); }
