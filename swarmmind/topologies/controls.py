@@ -1,8 +1,8 @@
 """What one agent does with a swarm's tokens: the control that says whether the swarm helped, or only its tokens did.
 
 No task names it (it has no `TOPOLOGY`): `compare: [solo, vote]` of an eval plays it beside an arm, on the same problems
-and seeds, with what the arm spent on each of them. Self-consistency (arXiv 2203.11171) at equal cost is the baseline that
-debates, for one, did not reach (arXiv 2310.01798).
+and seeds, with what the arm spent on each of them. Self-consistency (arXiv 2203.11171) at equal cost is the baseline
+that debates, for one, did not reach (arXiv 2310.01798).
 
 Calls are large next to what is to be spent, so every control spends too much or too little. Over many problems that
 must come to nothing. The budget ends within some call, and a long call is more likely to be that one than a short one:
