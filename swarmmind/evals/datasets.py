@@ -32,6 +32,9 @@ class Dataset(NamedTuple):
 
 DATASETS: dict[str, tuple[str, str]] = {
     "arithmetic": ("swarmmind.evals.generated.arithmetic", "arithmetic"),
+    "reasoning-gym/": ("swarmmind.evals.reasoning_gym", "dataset"),
+    "planning/graph": ("swarmmind.evals.planning", "graph"),
+    "planning/hanoi": ("swarmmind.evals.planning", "hanoi"),
 }
 """What a task's `problem: {dataset: ...}` may name besides files: the module, and the factory in it. A factory takes
 its parameters by keyword and returns a `Dataset`. A name that ends in `/` stands for all names that begin so: its

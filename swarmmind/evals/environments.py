@@ -27,6 +27,7 @@ POLICIES: dict[str, str] = {
     "collective-memory": "swarmmind.evals.collective",
     "musicswarm": "swarmmind.evals.musicswarm",
     "notes": "swarmmind.evals.notes",
+    **dict.fromkeys(("planner", "planner-exact", "planner-random"), "swarmmind.evals.planning"),
     "reckoner": "swarmmind.evals.reckoner",
     "worksheet": "swarmmind.evals.worksheet",
 }
