@@ -13,6 +13,7 @@ from swarmmind.effects import Agent, Choice, Reply
 from swarmmind.errors import UserError
 from swarmmind.evals.collective import POLICIES, Collective, Observation, Rule
 from swarmmind.evals.collective.world import MOVES
+from swarmmind.evals.environments import policies
 from swarmmind.rng import Streams
 
 RULE = Rule(Agent("a", "forager"))
@@ -216,3 +217,20 @@ def test_it_is_played_by_name_through_the_runtime_with_the_same_rule(tmp_path: P
     while not silent.done:
         silent.step({})
     assert silent.score <= 0.2
+
+
+def test_equal_walks_have_an_equal_trail_and_others_another() -> None:
+    none, traced = played(memory=False, traces=False, rounds=60), played(memory=False, traces=True, rounds=60)
+    assert none.metrics()["trail"] == traced.metrics()["trail"] != played(rounds=60).metrics()["trail"]
+    assert none.metrics()["trail"].is_integer()
+    one, other = Collective(2, size=12), Collective(2, size=12)
+    step(one, dict.fromkeys(one.turns(), "NORTH"))
+    step(other, dict.fromkeys(other.turns(), "SOUTH"))
+    assert one.metrics()["trail"] != other.metrics()["trail"]
+
+
+@pytest.mark.parametrize(("policy", "moves"), [("random", set(MOVES)), ("still", {"STAY"})])
+def test_the_floors_of_the_box_play_here_too(policy: str, moves: set[str]) -> None:
+    player = policies()[policy](Agent("a", "forager"))
+    rng = random.Random(3)
+    assert {player(seen(), rng) for _ in range(100)} == moves

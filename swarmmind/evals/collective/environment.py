@@ -34,6 +34,16 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     remembers: tuple[tuple[int, int, float], ...]
     senses: tuple[tuple[int, int, float], ...]
 
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What may be done."""
+        return tuple(MOVES)
+
+    @property
+    def speaks(self) -> bool:
+        """Never: the answer is a move alone."""
+        return False
+
 
 class Collective:
     """Foragers on a torus look for patches of food that move, with or without memories and traces (arXiv 2512.10166).
@@ -178,12 +188,16 @@ class Collective:
         }
 
     def metrics(self) -> dict[str, float]:
-        """Meals per agent, places remembered per agent, and cells with a trace that can be read."""
+        """Meals and places remembered per agent, cells with a trace that can be read, and the walks as a number.
+
+        `trail` is the head of the frame's digest: two games have the same only if everybody walked the same way.
+        """
         foragers = self.world.foragers
         return {
             "meals_per_agent": self.score,
             "remembered_per_agent": sum(len(forager.memory) for forager in foragers) / len(foragers),
             "readable_traces": float(self.world.readable),
+            "trail": float(int.from_bytes(self._trail.digest()[:6], "big")),
         }
 
     def _walked(self) -> None:
