@@ -90,7 +90,9 @@ class Watcher:
         if isinstance(study, dict):
             told = progress_line(cast("dict[str, Any]", study))
             return " · ".join((*parts, told, f"{number(meter.in_flight)} in flight"))
-        if isinstance(frame, dict):
+        if progress.episodes is not None:
+            parts.append("{:,} of {:,} episodes".format(*progress.episodes()))
+        elif isinstance(frame, dict):
             parts.append(f"round {frame.get('round')}")
             parts.append(f"score {number(frame.get('score'))}")
         planned = "" if progress.plan.calls is None else f" of {number(progress.plan.calls)}"
@@ -110,7 +112,7 @@ class Watcher:
         assert progress is not None
         lines: list[Text] = []
         frame: Any = progress.meter.latest.get("round")
-        of_many = "candidate" in progress.meter.latest  # a study plays many worlds at once
+        of_many = "candidate" in progress.meter.latest or progress.episodes  # studies, evals: many worlds at once
         if isinstance(frame, dict) and frame.get("grid") and not of_many:
             rows = grid_text(frame).splitlines()
             if len(rows) <= min(_MAX_GRID_ROWS, self._console.height - 4):

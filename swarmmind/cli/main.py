@@ -1,6 +1,6 @@
 """Commands and exit codes.
 
-0 done · 1 the run failed · 2 the user's mistake, one line · 130 interrupted, resumable. A bug keeps its traceback.
+0 done · 1 the run failed · 2 the user's mistake, one line · 100 an eval's threshold was not reached · 130 interrupted, resumable. A bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from swarmmind.cli import inspecting, optimizing, running
+from swarmmind.cli import evaluating, inspecting, optimizing, running
 from swarmmind.errors import Diverged, JournalError, UserError
 from swarmmind.report.text import visible
 
@@ -48,6 +48,7 @@ def _exits(command: Callable[..., int]) -> Callable[..., None]:
 
 for name, command in {
     "run": running.run,
+    "eval": evaluating.evaluate,
     "optimize": optimizing.optimize,
     "resume": running.resume,
     "check": inspecting.check,

@@ -13,7 +13,7 @@ import anyio
 import typer
 
 from swarmmind import report
-from swarmmind.cli import studies
+from swarmmind.cli import evals, studies
 from swarmmind.cli.live import Display, Watcher
 from swarmmind.errors import UserError
 from swarmmind.runs import api
@@ -92,12 +92,16 @@ def shown(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_
         sys.stdout.write(json.dumps(data, ensure_ascii=True) + "\n")
         for warning in result.warnings:
             sys.stderr.write(f"warning: {warning}\n")
+    elif result.eval is not None:
+        sys.stdout.write("\n".join(evals.lines(result)) + "\n")
     elif result.study is not None:
         sys.stdout.write("\n".join(studies.lines(data, allow_code=allow_code)) + "\n")
     else:
         few = result.coverage.planned <= _MOST_READ_AGAIN
         context = report.context(result.path) if few else ""
         sys.stdout.write("\n".join(report.lines(data, context)) + "\n")
+    if result.eval is not None and result.eval.below and result.status == "finished":
+        return 100
     return 1 if result.status == "failed" else 0
 
 

@@ -60,13 +60,21 @@ class Episode(msgspec.Struct, frozen=True):
             are the same share their episodes, and one that was changed has new ones.
         instance: the instance's id.
         seed: of the world, and of all chance, which all arms share.
+        tokens: of a control: what it may spend; `None` if nobody knows what the arm spent.
+        calls: of a control: how many calls the arm made.
+        dither: of a control: how much of a call must be left for one more (see `topologies.controls`).
     """
 
     result: ClassVar[Any] = Played
 
+    kept: ClassVar[bool] = True
+
     play: str
     instance: str
     seed: int
+    tokens: int | None = None
+    calls: int = 0
+    dither: float = 0.0
 
     def label(self) -> str:
         """The last element of its key."""
@@ -146,6 +154,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
         also: metrics shown beside the scores.
         published: the name of published results that stand beside (see `evals.published`); empty if there are none.
         threshold: the headline that an arm must reach; `None` if none is asked for.
+        guess: what the answer to another problem scores on average, by column and under `""` in all.
+        notes: what a person should know of it.
     """
 
     name: str
@@ -163,6 +173,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True):
     also: list[str] = []
     published: str = ""
     threshold: float | None = None
+    guess: dict[str, float] = {}
+    notes: list[str] = []
 
 
 class Row(NamedTuple):
@@ -173,6 +185,7 @@ class Row(NamedTuple):
     instance: Instance
     seed: int
     played: Played | None
+    label: str = ""
 
 
 class Recorded(NamedTuple):
@@ -186,6 +199,10 @@ class Recorded(NamedTuple):
     manifest: Manifest
     played: dict[str, Played]
 
+    def planned(self) -> dict[str, Played | None]:
+        """Every episode of the eval by its label, those that arms share once."""
+        return {row.label: row.played for row in self.rows()}
+
     def rows(self) -> Iterator[Row]:
         """Every episode that the eval plans: arm by arm, instance by instance, seed by seed."""
         manifest = self.manifest
@@ -196,8 +213,8 @@ class Recorded(NamedTuple):
                 if play is None:
                     continue
                 for seed in manifest.seeds:
-                    played = self.played.get(Episode(play, instance.id, seed).label())
-                    yield Row(arm, cases[instance.case], instance, seed, played)
+                    label = Episode(play, instance.id, seed).label()
+                    yield Row(arm, cases[instance.case], instance, seed, self.played.get(label), label)
 
 
 def read(folder: Path) -> Recorded:
@@ -220,7 +237,10 @@ def _journaled(path: Path) -> dict[str, Played]:
     decode = msgspec.json.Decoder(Played).decode
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT key, value FROM results WHERE kind='Episode' ORDER BY id")
-            return {key.rpartition("/")[2]: decode(value) for key, value in rows}
+            rows = db.execute("SELECT key, value, seconds FROM results WHERE kind='Episode' ORDER BY id")
+            return {
+                key.rpartition("/")[2]: msgspec.structs.replace(decode(value), seconds=seconds)
+                for key, value, seconds in rows
+            }
     except (sqlite3.Error, msgspec.MsgspecError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from error

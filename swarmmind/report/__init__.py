@@ -1,11 +1,14 @@
 """What a person reads: a run's `report.html`, and its last lines on the terminal.
 
-`render` turns a run's folder into one self-contained page, `render_study` a study's; `lines`, `context` and `grid_text`
+`render` turns a run's folder into one self-contained page, `render_study` a study's,
+`render_eval` an eval's; `lines`, `context` and `grid_text`
 are plain text.
 """
 
 from swarmmind.report.build import context, render
+from swarmmind.report.evals.page import render_eval
+from swarmmind.report.evals.terminal import lines as eval_lines
 from swarmmind.report.studies import render_study
 from swarmmind.report.text import grid_text, lines
 
-__all__ = ["context", "grid_text", "lines", "render", "render_study"]
+__all__ = ["context", "eval_lines", "grid_text", "lines", "render", "render_eval", "render_study"]

@@ -11,6 +11,9 @@ import anyio
 
 from swarmmind.errors import RunError, UserError
 from swarmmind.runs import folder as folders
+from swarmmind.runs.evals.execute import Roster, run_eval
+from swarmmind.runs.evals.plan import make_eval
+from swarmmind.runs.evals.suites import load_suite
 from swarmmind.runs.execute import Watch, execute
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan, make_plan
@@ -21,7 +24,7 @@ from swarmmind.runs.studies.price import StudyPrice
 from swarmmind.spec import LoadedTask, load_task, load_task_data
 
 RUNS = "runs"
-STUDY = "study"
+STUDY, EVAL = "study", "eval"
 """What the origin of a folder calls one that is no plain run."""
 
 
@@ -36,6 +39,8 @@ async def run(
     watch: Watch | None = None,
 ) -> Result:
     """Run a task and return its result; everything about it is in `result.folder`.
+
+    A task with a `grid`, or with `compare`, is an eval (see `evaluate`).
 
     Args:
         task: a task file, or the same as plain data (paths in it are relative to the working directory).
@@ -52,6 +57,8 @@ async def run(
     """
     env = os.environ if env is None else env
     loaded = _loaded(task, overrides, env, allow_code)
+    if loaded.task.grid or loaded.task.compare:
+        return await _evaluated(loaded, inputs or {}, Path(runs), allow_code, env, watch)
     plan = make_plan(loaded, inputs, allow_code=allow_code)
     models = Models(plan, env)  # a missing key or an unknown policy leaves no folder behind
     folder = _begin(plan, loaded, Path(runs), inputs or {})
@@ -102,6 +109,67 @@ async def optimize(
         raise
 
 
+async def evaluate(
+    suite: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    overrides: Sequence[str] = (),
+    runs: str | os.PathLike[str] = RUNS,
+    into: str | os.PathLike[str] | None = None,
+    allow_code: bool = False,
+    env: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+) -> Result:
+    """Play a task's arms on its cases with several seeds; `result.eval` is the table.
+
+    Args:
+        suite: a task file, the name of a suite (`swarmbench`, `swarmbench/foraging`), or plain data.
+        overrides: `eval.seeds=5`, as the command line's `--set`.
+        runs: where the eval's folder is made.
+        into: the folder, id or `last` of an earlier eval: it is this one from now on, and only what its journal does
+            not hold is played.
+        allow_code: whether the task may name Python code of its own.
+        env: environment variables for keys, endpoints and `${NAME}`; `None` is the process's.
+        watch: called once at the beginning with the eval's live counters.
+
+    Raises:
+        UserError: the suite is wrong; one line with its place.
+        Diverged, JournalError: see `execute`.
+    """
+    env = os.environ if env is None else env
+    if isinstance(suite, Mapping):
+        loaded = _loaded(suite, overrides, env, allow_code)
+    else:
+        loaded = load_suite(suite, overrides=overrides, env=env, allow_code=allow_code)
+    return await _evaluated(loaded, {}, Path(runs), allow_code, env, watch, into)
+
+
+async def _evaluated(
+    loaded: LoadedTask,
+    inputs: Mapping[str, Any],
+    runs: Path,
+    allow_code: bool,
+    env: Mapping[str, str],
+    watch: Watch | None,
+    into: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+) -> Result:
+    plan = make_eval(loaded, inputs, name, allow_code=allow_code)
+    roster = Roster(plan, env)
+    if into is None:
+        folder = _begin(plan.base, loaded, runs, inputs, EVAL)
+    else:
+        folder = folders.find(os.fspath(into), runs)
+        if folders.read_json(folder / folders.ORIGIN).get("kind") != EVAL:
+            raise RunError(f"{folder}: is no eval; it cannot go on as one")
+        folders.write_text(folder / folders.TASK, loaded.text)
+        folders.write_json(folder / folders.ORIGIN, _origin(plan.base, loaded, inputs, EVAL))
+    try:
+        return await run_eval(plan, folder, env, watch, allow_code=allow_code, roster=roster)
+    except UserError:
+        folders.discard_unused(folder)
+        raise
+
+
 def _loaded(
     task: str | os.PathLike[str] | Mapping[str, Any],
     overrides: Sequence[str],
@@ -114,8 +182,11 @@ def _loaded(
 
 
 def _begin(plan: Plan, loaded: LoadedTask, runs: Path, inputs: Mapping[str, Any], kind: str = "run") -> Path:
-    origin = {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs), "kind": kind}
-    return folders.create(runs, plan.name, loaded.text, origin)
+    return folders.create(runs, plan.name, loaded.text, _origin(plan, loaded, inputs, kind))
+
+
+def _origin(plan: Plan, loaded: LoadedTask, inputs: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    return {"folder": str(loaded.folder.resolve()), "name": plan.name, "inputs": dict(inputs), "kind": kind}
 
 
 async def resume(
@@ -153,6 +224,8 @@ async def resume(
         study = make_study(loaded, allow_code=allow_code)
         plan = (await prepared(study))[0]._replace(name=origin["name"])
         return await run_study(study, plan, folder, Models(plan, env), watch)
+    if origin.get("kind") == EVAL:
+        return await _evaluated(loaded, origin["inputs"], Path(runs), allow_code, env, watch, folder, origin["name"])
     plan = make_plan(loaded, origin["inputs"], allow_code=allow_code)._replace(name=origin["name"])
     return await execute(plan, folder, Models(plan, env), watch)
 

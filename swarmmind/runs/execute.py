@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast
 
 import anyio
 import anyio.to_thread
@@ -18,6 +18,7 @@ from swarmmind.effects import Ask, Outcome, Usage
 from swarmmind.errors import RunError
 from swarmmind.memory.store import Stores
 from swarmmind.models.embedding import Embeddings
+from swarmmind.ports import Embedder
 from swarmmind.runs import folder as folders
 from swarmmind.runs.models import Models, unpriced
 from swarmmind.runs.plan import Plan
@@ -42,12 +43,14 @@ class Progress(NamedTuple):
         plan: what is being run.
         meter: the counters.
         elapsed: seconds on the run's clock so far.
+        episodes: of an eval: how many are over, and how many there are.
     """
 
     folder: Path
     plan: Plan
     meter: Meter
     elapsed: Callable[[], float]
+    episodes: Callable[[], tuple[int, int]] | None = None
 
 
 Watch = Callable[[Progress], None]
@@ -80,14 +83,39 @@ Tell = Callable[[Session, Outcome | None, Status, str | None], Result]
 """What makes the result of a session: see `result_of`."""
 
 
+class Servants(Protocol):
+    """What answers the agents of a run (see `Models`)."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns its texts into vectors."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection and cache; nothing is in flight any more."""
+        ...
+
+
+class Manner(NamedTuple):
+    """What a study or an eval does in another way than a plain run.
+
+    Attributes:
+        tell: makes the result.
+        handlers: who executes which effects, of a plan and its stores; `handlers` with the run's models if left out.
+        looks_up: whether most of a journal is never asked for again.
+        with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
+        episodes: see `Progress`.
+    """
+
+    tell: Tell
+    handlers: Callable[[Plan, Stores], dict[type, Handler]] | None = None
+    looks_up: bool = False
+    with_report: bool = False
+    episodes: Callable[[], tuple[int, int]] | None = None
+
+
 async def execute(
-    plan: Plan,
-    folder: Path,
-    models: Models,
-    watch: Watch | None = None,
-    *,
-    with_report: bool = True,
-    tell: Tell | None = None,
+    plan: Plan, folder: Path, models: Servants, watch: Watch | None = None, manner: Manner | None = None
 ) -> Result:
     """Run a plan in a folder, or go on with the run that the folder holds.
 
@@ -98,35 +126,40 @@ async def execute(
         folder: where.
         models: what answers its agents; closed at its end.
         watch: called once when the run begins.
-        with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
-        tell: what makes the result; `result_of` if left out.
+        manner: how, if it is no plain run.
 
     Raises:
         RunError: the folder's run is going on elsewhere, damaged, or of another seed.
         Diverged: the task or its code changed since the run was started.
         JournalError: the disk cannot be written.
     """
+    manner = manner or Manner(result_of, with_report=True)
     with ExitStack() as stack:
         journal = Journal(folder / folders.JOURNAL)
         stack.callback(journal.close)
+        if manner.looks_up:
+            journal.look_up()
         clock = VirtualClock() if plan.rehearsable else RealClock()
         meter = Meter()
         purse = Purse(plan.task.budget.limits())
         stores = _stores(plan, models, folder)
         stack.callback(stores.close)
-        driver = Driver(World(journal, clock, plan.streams, purse, meter), handlers(plan, models, stores))
+        work = (
+            handlers(plan, cast("Models", models), stores) if manner.handlers is None else manner.handlers(plan, stores)
+        )
+        driver = Driver(World(journal, clock, plan.streams, purse, meter), work)
         session = Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session, models)
         journal.start()
         if watch is not None:
-            watch(Progress(folder, plan, meter, driver.elapsed))
-        result = await _run(session, models, tell or result_of)
-    if with_report:
+            watch(Progress(folder, plan, meter, driver.elapsed, manner.episodes))
+        result = await _run(session, models, manner.tell)
+    if manner.with_report:
         await anyio.to_thread.run_sync(report.render, folder)
     return result
 
 
-def _stores(plan: Plan, models: Models, folder: Path) -> Stores:
+def _stores(plan: Plan, models: Servants, folder: Path) -> Stores:
     """A run is known to its stores by its folder's name, from wherever it is resumed."""
     embedder = models.embedder.name
     return Stores(plan.loaded.folder, folder.resolve().name, at_once=plan.rehearsable, embedder=embedder)
@@ -142,7 +175,7 @@ def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:
     }
 
 
-async def _run(session: Session, models: Models, tell: Tell) -> Result:
+async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     outcome: Outcome | None = None
     status: Status = "interrupted"
     error: str | None = None
@@ -163,7 +196,7 @@ async def _run(session: Session, models: Models, tell: Tell) -> Result:
     return result
 
 
-def _check_same(session: Session, models: Models) -> None:
+def _check_same(session: Session, models: Servants) -> None:
     """A folder's journal belongs to one seed, embedder and program; say so before anything diverges."""
     journal, plan = session.journal, session.plan
     seed = journal.meta("seed")

@@ -26,6 +26,8 @@ class Models:
     Args:
         plan: the run.
         env: where keys and base URLs come from.
+        endpoints: limiters and connection pools that others use too, and that are closed by whoever made them; its
+            own if left out.
 
     Attributes:
         by_name: the models, by the name agents know them by.
@@ -38,8 +40,8 @@ class Models:
             money is limited and unknown.
     """
 
-    def __init__(self, plan: Plan, env: Mapping[str, str]) -> None:
-        self.endpoints = Endpoints()
+    def __init__(self, plan: Plan, env: Mapping[str, str], endpoints: Endpoints | None = None) -> None:
+        self.endpoints, self._shares = endpoints or Endpoints(), endpoints is not None
         known = prices(plan)
         _check_money(plan)
         answers = {item.text: str(item.target) for item in plan.items if item.target is not None}
@@ -56,7 +58,8 @@ class Models:
         for model in self.by_name.values():
             await model.close()
         await self.embedder.close()
-        await self.endpoints.close()
+        if not self._shares:
+            await self.endpoints.close()
 
 
 def embedder(plan: Plan, sources: Sources) -> Embedder:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from swarmmind.effects import Usage
+from swarmmind.evals.table import Table
 from swarmmind.intervals import Interval
 from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.meter import Grievance, Meter, Tally
@@ -153,6 +154,7 @@ class Result(msgspec.Struct, frozen=True):
         metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
         study: what a study came to; `None` for any other run.
+        eval: the table of an eval; `None` for any other run.
     """
 
     run_id: str
@@ -177,6 +179,7 @@ class Result(msgspec.Struct, frozen=True):
     metrics: dict[str, float] = {}
     warnings: list[str] = []
     study: StudyResult | None = None
+    eval: Table | None = None
 
     @property
     def path(self) -> Path:

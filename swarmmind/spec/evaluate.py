@@ -23,13 +23,15 @@ whose leaves are lists."""
 
 
 def flat(axes: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """The axes by their whole paths.
+    """The axes by their whole paths; one that is nothing (an override took it away) is none.
 
     Raises:
         ValueError: a leaf is no list, or holds nothing, or one value twice.
     """
     found: dict[str, list[Any]] = {}
     for path, values in _leaves(axes, ""):
+        if values is None:
+            continue
         if not isinstance(values, list):
             raise ValueError(f"{path}: must be a list of values, got {show(values)}")
         if not values:
@@ -86,6 +88,10 @@ class Evaluate(Strict):
     threshold: float | None = Field(
         default=None, description="The headline every arm must reach; else the exit code is 100."
     )
+    only: dict[str, list[str]] = Field(
+        default={}, description="Of an axis, the values that match one of these patterns: {problem.environment: [*/a]}."
+    )
+    limit: int | None = Field(default=None, ge=1, description="Play the first so many instances of each column only.")
     max_concurrent: int = Field(default=32, ge=1, description="Most episodes under way at once.")
 
     @field_validator("seeds")

@@ -14,7 +14,7 @@ from aiohttp import web
 
 import swarmmind
 from swarmmind.memory import MEMORIES
-from swarmmind.runs.execute import execute
+from swarmmind.runs.execute import Manner, execute, result_of
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import make_plan
 from swarmmind.runs.price import estimate
@@ -90,7 +90,7 @@ def test_a_plan_that_was_priced_runs_as_if_it_were_not(memory: str, work: Path) 
     async def priced_and_run() -> swarmmind.Result:
         await estimate(plan, {})
         (work / "again").mkdir()
-        return await execute(plan, work / "again", Models(plan, {}), with_report=False)
+        return await execute(plan, work / "again", Models(plan, {}), manner=Manner(result_of))
 
     second = anyio.run(priced_and_run)
     assert (second.output, journal(second)) == (first.output, journal(first))

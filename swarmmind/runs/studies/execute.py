@@ -12,7 +12,7 @@ import msgspec
 from swarmmind import report
 from swarmmind.errors import UserError
 from swarmmind.runs import folder as folders
-from swarmmind.runs.execute import Watch, execute
+from swarmmind.runs.execute import Manner, Watch, execute
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Result
@@ -44,7 +44,7 @@ async def run_study(study: StudyPlan, plan: Plan, folder: Path, models: Models, 
         models: what answers its agents; closed at its end.
         watch: called once when it begins.
     """
-    result = await execute(plan, folder, models, watch, with_report=False, tell=partial(_told, study))
+    result = await execute(plan, folder, models, watch, Manner(partial(_told, study)))
     result = await anyio.to_thread.run_sync(_written, study, folder, result)
     folders.write_json(folder / folders.RESULT, result.to_dict())
     await anyio.to_thread.run_sync(report.render_study, folder)

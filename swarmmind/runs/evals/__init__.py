@@ -1,0 +1,1 @@
+"""Evals: one task played as many arms, on many instances, with several seeds, in one run's folder."""

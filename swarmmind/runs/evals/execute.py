@@ -1,0 +1,172 @@
+"""An eval in its folder: played, resumed, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+import msgspec
+
+from swarmmind import report
+from swarmmind.effects import Ask, Outcome, Program, Usage
+from swarmmind.evals.record import MANIFEST, Episode, Played, read
+from swarmmind.evals.statistics import tabulate
+from swarmmind.memory.store import Stores
+from swarmmind.models.make import Endpoints
+from swarmmind.ports import Context
+from swarmmind.runs import folder as folders
+from swarmmind.runs.evals.episode import ByPlay, Player
+from swarmmind.runs.evals.plan import EvalPlan, dither
+from swarmmind.runs.execute import Manner, Session, Watch, execute, handlers, result_of
+from swarmmind.runs.models import Models
+from swarmmind.runs.plan import Plan
+from swarmmind.runs.result import Coverage, Result, Status
+from swarmmind.runtime.handler import Handler
+from swarmmind.traces import Embed
+
+
+class Roster:
+    """The models of all arms: each arm has its own by name, and all share their endpoints.
+
+    Args:
+        plan: the eval.
+        env: where keys and base URLs come from.
+
+    Attributes:
+        embedder: the first arm's.
+
+    Raises:
+        UserError: see `Models`.
+    """
+
+    def __init__(self, plan: EvalPlan, env: Mapping[str, str]) -> None:
+        self._endpoints = Endpoints()
+        self.by_play = {play: Models(crew.plan, env, self._endpoints) for play, crew in plan.crews.items()}
+        self.embedder = next(iter(self.by_play.values())).embedder
+
+    async def close(self) -> None:
+        """Close every connection and cache; nothing is in flight any more."""
+        for models in self.by_play.values():
+            await models.close()
+        await self._endpoints.close()
+
+
+async def run_eval(
+    plan: EvalPlan,
+    folder: Path,
+    env: Mapping[str, str],
+    watch: Watch | None = None,
+    *,
+    allow_code: bool = False,
+    roster: Roster | None = None,
+) -> Result:
+    """Play an eval in a folder, or go on with the one that it holds (see `runs.execute.execute`).
+
+    Only what the folder's journal does not hold is played, whatever it was that the eval was begun with.
+
+    Args:
+        plan: what is played.
+        folder: where.
+        env: where keys and base URLs come from.
+        watch: called once when it begins.
+        allow_code: whether the user allowed the task to name Python code.
+        roster: the models, if they were made; closed at its end.
+    """
+    roster = roster or Roster(plan, env)
+    folders.write_text(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(plan.manifest)).decode())
+    player = Player(plan, allow_code=allow_code)
+    episodes, controls = plan.episodes(), plan.episodes(controls=True)
+    base = plan.base
+    known = [crew.plan.calls for crew in plan.crews.values()]
+    root = base._replace(
+        society=base.society._replace(environment=None),
+        program=partial(_root, plan, episodes, controls),
+        calls=_calls(plan, episodes) if not controls and None not in known else None,
+        specs=plan.specs(),
+    )
+    manner = Manner(
+        tell=partial(_told, plan),
+        handlers=partial(_handlers, plan, roster, player),
+        looks_up=True,
+        episodes=lambda: (player.played, len(episodes) + len(controls)),
+    )
+    result = await execute(root, folder, roster, watch, manner)
+    await anyio.to_thread.run_sync(report.render_eval, folder)
+    return result
+
+
+def _root(plan: EvalPlan, episodes: list[Episode], controls: list[Episode], ctx: Context) -> Program:
+    """All arms first, then who spends what they have spent."""
+    played: list[Played] = yield episodes
+    if controls:
+        spent = {episode.label(): one for episode, one in zip(episodes, played, strict=True)}
+        yield _funded(plan, controls, spent)
+    return None
+
+
+def _funded(plan: EvalPlan, controls: list[Episode], spent: Mapping[str, Played]) -> list[Episode]:
+    """Each control with what its arm spent on the same instance and seed."""
+    funded: list[Episode] = []
+    numbers: dict[str, int] = {}
+    for episode in controls:
+        number = numbers[episode.play] = numbers.get(episode.play, -1) + 1
+        arm = spent[Episode(plan.crews[episode.play].of, episode.instance, episode.seed).label()]
+        usage = arm.usage
+        tokens = _tokens(usage)
+        wanted = msgspec.structs.replace(episode, tokens=tokens, calls=usage.calls, dither=dither(number))
+        funded.append(wanted)
+    return funded
+
+
+def _tokens(usage: Usage) -> int | None:
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return None
+    return usage.prompt_tokens + usage.completion_tokens
+
+
+def _calls(plan: EvalPlan, episodes: list[Episode]) -> int:
+    """Of all episodes without failures."""
+    each = {play: _once(crew.plan) for play, crew in plan.crews.items()}
+    return sum(each[episode.play] for episode in episodes)
+
+
+def _once(plan: Plan) -> int:
+    return (plan.calls or 0) // (1 if plan.team.whole else max(1, len(plan.items)))
+
+
+def _handlers(evaluation: EvalPlan, roster: Roster, player: Player, plan: Plan, stores: Stores) -> dict[type, Handler]:
+    """Arms ask their own models; everything else is the same for all."""
+    crews = evaluation.crews
+    by_play = {play: handlers(crews[play].plan, own, stores) for play, own in roster.by_play.items()}
+    first = next(iter(by_play.values()))
+    own = {kind: ByPlay({play: known[kind] for play, known in by_play.items()}) for kind in (Ask, Embed)}
+    return {**first, **own, Episode: player}
+
+
+def _told(plan: EvalPlan, session: Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
+    """The result of a session: its table is made of everything that the journal holds."""
+    recorded = read(session.folder)
+    table = tabulate(recorded)
+    table = msgspec.structs.replace(table, warnings=[*table.warnings, *plan.manifest.notes])
+    rows = [played for played in recorded.planned().values() if played is not None]
+    usage = sum((played.usage for played in rows), Usage())
+    coverage = Coverage(
+        sum(played.planned for played in rows),
+        sum(played.finished for played in rows),
+        sum(played.failed for played in rows),
+        sum(played.cancelled for played in rows),
+    )
+    made = result_of(session, None, status, error)
+    undone = f"{table.cancelled:,} of {table.planned:,} episodes were not played" if table.cancelled else None
+    return msgspec.structs.replace(
+        made,
+        output=None,
+        score=None,
+        usage=usage,
+        coverage=coverage,
+        stopped=outcome.stopped if outcome else None,
+        undone=undone,
+        eval=table,
+    )

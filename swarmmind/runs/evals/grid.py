@@ -1,0 +1,165 @@
+"""Rows and cases of an eval: the combinations of its axes, as changes of the task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from hashlib import blake2b
+from itertools import product
+from typing import Any, NamedTuple
+
+from swarmmind.errors import SpecError, UserError, near
+from swarmmind.evals.record import Kind
+from swarmmind.runs.studies.draft import Draft
+from swarmmind.spec import LoadedTask, Task, changed
+from swarmmind.spec.evaluate import flat
+
+_ABOUT_CASES = ("problem", "score")
+_NEVER = ("seed", "budget", "grid", "compare", "eval", "optimize", "name", "schema")
+
+
+class Variant(NamedTuple):
+    """A row, or a case.
+
+    Attributes:
+        name: as people read it.
+        kind: of a row.
+        changes: what is put in the place of the task's values, by path.
+        axes: of these, the values on axes.
+    """
+
+    name: str
+    kind: Kind
+    changes: dict[str, Any]
+    axes: dict[str, Any]
+
+
+def rows(loaded: LoadedTask) -> list[Variant]:
+    """Arms, baselines and floors, in the order of the table; those that `eval.only` names alone.
+
+    Raises:
+        SpecError: a path may not change, or two rows have one name.
+    """
+    task, told = loaded.task, loaded.task.evaluate
+    axes = {path: values for path, values in _axes(loaded).items() if not _is_case(path)}
+    found = [
+        Variant(" · ".join(map(shown, changes.values())) or task.model.name, "arm", changes, changes)
+        for changes in _combinations(axes)
+        if _wanted(changes, told.only)
+    ]
+    others: tuple[tuple[Kind, str, dict[str, dict[str, Any]]], ...]
+    others = (("baseline", "baselines", told.baselines), ("floor", "floors", told.floors))
+    for kind, key, given in others:
+        for name, changes in given.items():
+            for path in changes:
+                _check(loaded, path, ("eval", key, name, path))
+            found.append(Variant(name, kind, changes, {}))
+    names = [row.name for row in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise loaded.error(("eval",), f"two rows are called {name!r}; call the floor or baseline something else")
+    return found
+
+
+def cases(loaded: LoadedTask) -> list[Variant]:
+    """What the rows are tried on; those that `eval.only` names alone.
+
+    Raises:
+        SpecError: a path may not change, or `eval.only` leaves nothing.
+    """
+    told = loaded.task.evaluate
+    axes = dict(flat(told.cases))
+    for path in axes:
+        _check(loaded, path, ("eval", "cases", path))
+    axes |= {path: values for path, values in _axes(loaded).items() if _is_case(path)}
+    known = [*axes, *(path for path in _axes(loaded) if path not in axes)]
+    for path in told.only:
+        if path not in known:
+            raise loaded.error(("eval", "only", path), f"is no axis{near(path, known) or '; there are none'}")
+    found = [changes for changes in _combinations(axes) if _wanted(changes, told.only)]
+    if not found:
+        raise loaded.error(("eval", "only"), "leaves nothing to try")
+    return [Variant(" · ".join(map(shown, changes.values())), "arm", changes, changes) for changes in found]
+
+
+def seeds(task: Task) -> list[int]:
+    """The seeds with which each instance is played."""
+    wanted = task.evaluate.seeds
+    along = flat(task.grid).get("seed")
+    if along is not None:
+        return [int(seed) for seed in along]
+    return list(range(task.seed, task.seed + wanted)) if isinstance(wanted, int) else list(wanted)
+
+
+def variant(loaded: LoadedTask, changes: Mapping[str, Any], name: str, *, allow_code: bool) -> LoadedTask:
+    """The task with changes.
+
+    Raises:
+        SpecError: it does not load with them.
+    """
+    draft = Draft.of(loaded)
+    for key in _OWN:
+        draft.data.pop(key, None)
+    try:
+        for path, value in changes.items():
+            draft.put(path.split("."), value)
+        return changed(loaded, draft.data, {}, allow_code=allow_code)
+    except (UserError, ValueError) as error:
+        if not changes:
+            raise
+        raise SpecError(f"{loaded.source.name}: {name or 'a row'}: {error}") from error
+
+
+_OWN = ("grid", "compare", "eval", "optimize")
+
+
+def digest(value: Any) -> str:
+    """Eight letters that stand for plain data."""
+    letters = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return blake2b(letters.encode(), digest_size=6).hexdigest()
+
+
+def shown(value: Any) -> str:
+    """A value on an axis as people read it: a mapping by what it uses, or its name."""
+    if isinstance(value, dict):
+        head = value.get("use") or value.get("name") or value.get("environment")
+        rest = {key: inner for key, inner in value.items() if inner != head}
+        told = ", ".join(f"{key}={shown(inner)}" for key, inner in rest.items())
+        return f"{head or ''}({told})" if told else str(head)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(shown, value)) + "]"
+    return "true" if value is True else "false" if value is False else str(value)
+
+
+def _axes(loaded: LoadedTask) -> dict[str, list[Any]]:
+    found = flat(loaded.task.grid)
+    for path in found:
+        if path != "seed":
+            _check(loaded, path, ("grid",))
+    return {path: values for path, values in found.items() if path != "seed"}
+
+
+def _is_case(path: str) -> bool:
+    return path.partition(".")[0] in _ABOUT_CASES
+
+
+def _check(loaded: LoadedTask, path: str, at: tuple[str, ...]) -> None:
+    head = path.partition(".")[0]
+    known = [field.alias or name for name, field in Task.model_fields.items()]
+    if head in _NEVER:
+        raise loaded.error(at, f"{path!r} is the same for the whole eval")
+    if head not in known:
+        raise loaded.error(at, f"{path!r} leads nowhere in a task{near(head, known)}")
+
+
+def _combinations(axes: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def _wanted(changes: Mapping[str, Any], only: Mapping[str, list[str]]) -> bool:
+    return all(
+        any(fnmatchcase(shown(changes[path]), pattern) for pattern in patterns)
+        for path, patterns in only.items()
+        if path in changes
+    )
