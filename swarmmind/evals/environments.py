@@ -12,16 +12,21 @@ from swarmmind.ports import Environment, Policy
 
 _SWARMBENCH = "swarmmind.evals.swarmbench"
 _TASKS = ("flocking", "foraging", "pursuit", "synchronization", "transport")
+_AGENTSNET = "swarmmind.evals.agentsnet"
+_PROBLEMS = ("coloring", "vertex_cover", "matching", "leader_election", "consensus", "consensus-bits")
 ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     **{f"swarmbench/{task}": (_SWARMBENCH, "SwarmBench", task) for task in _TASKS},
+    **{f"agentsnet/{problem}": (_AGENTSNET, "AgentsNet", problem) for problem in _PROBLEMS},
     "collective-memory": ("swarmmind.evals.collective", "Collective"),
     "musicswarm": ("swarmmind.evals.musicswarm", "MusicSwarm"),
 }
 """What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
 
 _NAMES = ("random", "still", "swarmbench", *(f"swarmbench-{task}" for task in _TASKS))
+_ALGORITHMS = ("gather", "flood", "firstfit", "hashed", "trial", "mis", "luby", "matching", "proposals")
 POLICIES: dict[str, str] = {
     **dict.fromkeys(_NAMES, _SWARMBENCH),
+    **dict.fromkeys(("agentsnet", *(f"agentsnet-{name}" for name in (*_ALGORITHMS, "random", "silent"))), _AGENTSNET),
     "apprentice": "swarmmind.evals.apprentice",
     "checklist": "swarmmind.evals.checklist",
     "collective-memory": "swarmmind.evals.collective",
@@ -66,5 +71,7 @@ def summary(name: str) -> str:
     """The first line about an environment or policy in the box."""
     if name.startswith("swarmbench/"):
         return f"SwarmBench's {ENVIRONMENTS[name][2]} (arXiv 2505.04364)"
+    if name.startswith("agentsnet/"):
+        return f"AgentsNet's {ENVIRONMENTS[name][2]} (arXiv 2507.08616)"
     found: Any = environment(name) if name in ENVIRONMENTS else import_module(POLICIES[name]).POLICIES[name]
     return (getattr(found, "func", found).__doc__ or "").strip().split("\n")[0]

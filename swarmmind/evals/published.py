@@ -7,6 +7,7 @@ from importlib import import_module
 from swarmmind.evals.table import PublishedRow
 
 PUBLISHED: dict[str, str] = {
+    "agentsnet": "swarmmind.evals.agentsnet.published",
     "swarmbench": "swarmmind.evals.swarmbench.published",
     "swarmbench-noise": "swarmmind.evals.swarmbench.published_noise",
     "swarmbench-scalability": "swarmmind.evals.swarmbench.published_scalability",

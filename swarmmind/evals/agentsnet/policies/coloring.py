@@ -48,7 +48,8 @@ class FirstFit:
 class Trial:
     """Tries a random color that no neighbor has, and keeps it if no neighbor tried or has it in the same round.
 
-    All are done after O(log n) rounds with high probability. A message is the color, negative once it is kept.
+    What neighbors tried besides, it leaves to them if it can. All are done after O(log n) rounds with high probability.
+    A message is the color, negative once it is kept.
     """
 
     message: Any = int
@@ -57,6 +58,7 @@ class Trial:
         self._tried = -1
         self._kept = False
         self._taken: set[int] = set()
+        self._others: set[int] = set()
 
     def say(self, seen: Observation, heard: Mapping[str, int], rng: random.Random) -> Mapping[str, int]:
         """What it tries, or keeps."""
@@ -66,7 +68,8 @@ class Trial:
         if self._kept:
             return to_all(seen, -1 - self._tried)
         free = [color for color in range(len(seen.answers)) if color not in self._taken]
-        self._tried = rng.choice(free or range(len(seen.answers)))
+        likely = [color for color in free if color not in self._others] or free or range(len(seen.answers))
+        self._tried = rng.choice(likely)
         return to_all(seen, self._tried + 1)
 
     def answer(self, seen: Observation, heard: Mapping[str, int], rng: random.Random) -> str:
@@ -79,6 +82,7 @@ class Trial:
         self._taken.update(-color - 1 for color in heard.values() if color < 0)
         others = {abs(color) - 1 for color in heard.values()}
         self._kept = self._tried >= 0 and self._tried not in others
+        self._others = others - {self._tried}
 
 
 def _first(seen: Observation, taken: Collection[int]) -> int:

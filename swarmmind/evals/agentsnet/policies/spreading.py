@@ -22,7 +22,8 @@ class Flood:
     message: Any = tuple[str, str]
 
     def __init__(self, seen: Observation) -> None:
-        self._smallest = (seen.name, seen.input)
+        known = (seen.name,) if seen.input else (seen.name, *seen.neighbors)  # whose input is known, too
+        self._smallest = (min(known), seen.input)
 
     def say(self, seen: Observation, heard: Mapping[str, tuple[str, str]], rng: random.Random) -> Mapping[str, Any]:
         """The smallest name, if that is news."""
@@ -86,7 +87,7 @@ class Gather:
     def answer(self, seen: Observation, heard: Mapping[str, News], rng: random.Random) -> str:
         """Its part of the solution, as far as it knows the network."""
         self._hear(heard)
-        network = {name: sorted(near) for name, near in sorted(self._network.items())}
+        network = _both_ways(self._network)
         if seen.problem == "coloring":
             return seen.answers[_colors(network)[seen.name] % len(seen.answers)]
         if seen.problem == "vertex_cover":
@@ -106,6 +107,15 @@ class Gather:
         self._network |= neighbors
         self._inputs |= inputs
         return News(neighbors, inputs)
+
+
+def _both_ways(told: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """A network in the order of names; those who are only told of have the ties that others told."""
+    ties: dict[str, set[str]] = {name: set(near) for name, near in told.items()}
+    for name, near in told.items():
+        for other in near:
+            ties.setdefault(other, set()).add(name)
+    return {name: sorted(ties[name]) for name in sorted(ties)}
 
 
 def _colors(network: Mapping[str, Iterable[str]]) -> dict[str, int]:
