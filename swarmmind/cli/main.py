@@ -1,6 +1,7 @@
 """Commands and exit codes.
 
-0 done · 1 the run failed · 2 the user's mistake, one line · 100 an eval's threshold was not reached · 130 interrupted, resumable. A bug keeps its traceback.
+0 done · 1 the run failed · 2 the user's mistake, one line · 100 an eval's threshold was not reached · 130 interrupted,
+resumable. A bug keeps its traceback.
 """
 
 from __future__ import annotations

@@ -82,7 +82,9 @@ def dither(number: int) -> float:
     return (number + 1) * _GOLDEN % 1.0
 
 
-def make_eval(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, allow_code: bool = False) -> EvalPlan:
+def make_eval(
+    loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, name: str | None = None, *, allow_code: bool = False
+) -> EvalPlan:
     """Look up and build all parts of an eval.
 
     Args:
