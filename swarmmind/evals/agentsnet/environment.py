@@ -108,11 +108,11 @@ class AgentsNet:
         self._delivered = self._characters = self._longest = 0
         self._outbox: dict[str, dict[str, str]] = {}
         self._sent: dict[str, dict[str, str]] = {}
-        self.seats: dict[str, Seat] = {}
+        self.seats = {name: Seat() for name in names}
         self._now = {name: self._observation(name, {}) for name in names}
         for name, seen in self._now.items():
             groups, reasoning = self.instance.max_degree + 1, self._reasoning
-            self.seats[name] = Seat(prompt.system(self._kind, seen, groups=groups, reasoning=reasoning))
+            self.seats[name].told(prompt.rules(self._kind, seen, groups=groups, reasoning=reasoning))
         self._tell()
 
     def turns(self) -> dict[str, Turn]:

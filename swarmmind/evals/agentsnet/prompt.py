@@ -1,6 +1,8 @@
 """What agents are told, in words of our own with the original's information (spec section 3): published scores of
 language models were reached with others.
 
+The rules open the first prompt; the system message is the role card's, whatever card that is.
+
 What neighbors said is quoted, so that nobody can pass for the rules; no more than some thousand characters of one text
 stand in a prompt (see `agents.prompts`).
 """
@@ -12,7 +14,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Message
 from swarmmind.evals.agentsnet.problems import Problem
 from swarmmind.evals.agentsnet.reading import MARKER
 
@@ -81,9 +82,9 @@ _THINK_FIRST = "Think step by step first, then give"
 _JUST = "Without further text, give"
 
 
-def system(problem: Problem, seen: Observation, *, groups: int, reasoning: bool) -> Message:
+def rules(problem: Problem, seen: Observation, *, groups: int, reasoning: bool) -> str:
     """The rules, equal for all of a network byte for byte, and at their end what is this agent's alone."""
-    rules = _RULES.format(
+    shared = _RULES.format(
         task=problem.task.format(groups=groups),
         agents=seen.agents,
         rounds=seen.rounds,
@@ -91,7 +92,7 @@ def system(problem: Problem, seen: Observation, *, groups: int, reasoning: bool)
         question=seen.question,
     )
     own = f"\n\nYour name is {seen.name}. Your neighbors are: {_listed(seen.neighbors)}."
-    return Message("system", rules + own + (f" Your input is {seen.input}." if seen.input else ""))
+    return shared + own + (f" Your input is {seen.input}." if seen.input else "")
 
 
 def request(seen: Observation, *, reasoning: bool) -> str:

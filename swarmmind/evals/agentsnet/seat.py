@@ -9,9 +9,9 @@ class Seat:
     """A place in the network.
 
     Attributes:
-        conversation: everything it was told and said, its unreadable replies included; system and user first, then
-            always one of the other side. Only ever appended to, except that two prompts without a reply between them
-            (the agent's server failed) become one.
+        conversation: everything it was told and said, its unreadable replies included: a prompt, a reply, a prompt, ...
+            Only ever appended to, except that two prompts without a reply between them (the agent's server failed)
+            become one.
         answer: its final one; `None` while there is none.
         fallbacks: how often it was asked again.
         failed_json: how often messages could not be read even so.
@@ -19,16 +19,16 @@ class Seat:
         unanswered: how often nothing came at all; such a reply is not asked for again.
     """
 
-    def __init__(self, system: Message) -> None:
-        self.conversation = [system]
+    def __init__(self) -> None:
+        self.conversation: list[Message] = []
         self.answer: str | None = None
         self.fallbacks = self.failed_json = self.failed_answers = self.unanswered = 0
 
     def told(self, text: str) -> None:
         """Add a prompt."""
-        last = self.conversation[-1]
-        if last.role == "user":
-            self.conversation[-1] = Message("user", f"{last.content}\n\n{text}")
+        if self.conversation and self.conversation[-1].role == "user":
+            text = f"{self.conversation[-1].content}\n\n{text}"
+            self.conversation[-1] = Message("user", text)
         else:
             self.conversation.append(Message("user", text))
 
