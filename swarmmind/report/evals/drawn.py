@@ -14,19 +14,26 @@ from swarmmind.report.evals import figures
 
 _LOGARITHMIC = 20.0  # of the largest to the smallest: beyond, an axis shows powers
 _TICKS = 6
+_OWN_MARKS = 10
 _CHART = (1100.0, 380.0, 64.0, 16.0, 14.0, 40.0)  # wide, high; margins left, right, top, bottom
 _SCATTER = (640.0, 420.0, 60.0, 20.0, 16.0, 42.0)
 _LETTER = 6.6  # how wide one is, about
 
 
 class Axis(NamedTuple):
-    """A scale from `low` to `high`, drawn from `start` to `end`."""
+    """A scale from `low` to `high`, drawn from `start` to `end`.
+
+    Attributes:
+        powers: whether it shows powers.
+        marks: where its strokes stand, if not at round numbers.
+    """
 
     low: float
     high: float
     start: float
     end: float
     powers: bool = False
+    marks: tuple[float, ...] = ()
 
     def at(self, value: float) -> float:
         """Where a value stands, on the axis even if it lies beyond."""
@@ -36,7 +43,7 @@ class Axis(NamedTuple):
 
     def ticks(self) -> list[tuple[float, str]]:
         """Where strokes stand, and what is written there."""
-        values = _powers(self.low, self.high) if self.powers else _steps(self.low, self.high)
+        values = self.marks or (_powers if self.powers else _steps)(self.low, self.high)
         return [(self.at(value), f"{value:,.12g}") for value in values]
 
 
@@ -68,21 +75,16 @@ def forest(table: Table, lines: Sequence[Line], column: str, width: float) -> Fo
     """A column of the table (`""`: the total) as whiskers, `width` wide."""
     cells: list[Cell | None] = [line.columns.get(column) if column else line.total for line in lines]
     scores = [cell.score if cell else None for cell in cells]
-    papers = [(row.total, None) if not column else row.columns.get(column) for row in table.published]
-    sds = [Estimate(mean, *_around(mean, sd), 0.0, 0, 0) if mean is not None else None for mean, sd in _pairs(papers)]
+    sds = [paper and Estimate(paper[0], *_around(*paper), 0.0, 0, 0) for paper in figures.papers(table, column)]
     guess = table.guess.get(column)
     ends = [end for one in (*scores, *sds) if one for end in (one.low, one.mean, one.high) if end is not None]
     ends += [] if guess is None else [guess]
     if not ends:
-        return Forest(None, [None] * len(cells), [None] * len(papers), None)
+        return Forest(None, [None] * len(cells), [None] * len(sds), None)
     low, high = _range(ends)
     axis = Axis(low, high, 8.0, width - 8.0)
     bars = [[_bar(axis, one) for one in some] for some in (scores, sds)]
     return Forest(axis, *bars, None if guess is None else axis.at(guess))
-
-
-def _pairs(papers: Iterable[tuple[float | None, float | None] | None]) -> list[tuple[float | None, float | None]]:
-    return [paper or (None, None) for paper in papers]
 
 
 def _around(mean: float, sd: float | None) -> tuple[float | None, float | None]:
@@ -129,7 +131,8 @@ def curves(table: Table) -> Chart | None:
     places = [point.at for line in rows for point in line.curve]
     ends = [end for line in rows for point in line.curve for end in _known(point.score)]
     wide, high, left, right, top, bottom = _CHART
-    x = Axis(min(places), max(places), left, wide - right, _spread(places))
+    own = tuple(sorted(set(places)))
+    x = Axis(own[0], own[-1], left, wide - right, _spread(places), own if len(own) <= _OWN_MARKS else ())
     y = Axis(*_range(ends), high - bottom, top)
     return Chart(x, y, [_curve(line, ink, x, y) for ink, line in enumerate(rows)])
 
@@ -140,7 +143,9 @@ def _curve(line: Line, ink: int, x: Axis, y: Axis) -> Curve:
     sure = [one for one in points if one.score.low is not None and one.score.high is not None]
     upper = [(x.at(one.at), y.at(one.score.high or 0.0)) for one in sure]
     lower = [(x.at(one.at), y.at(one.score.low or 0.0)) for one in reversed(sure)]
-    return Curve(line.arm.name, ink, _path((a, b) for a, b, _ in said), _path(upper + lower) + "Z" if sure else "", said)
+    return Curve(
+        line.arm.name, ink, _path((a, b) for a, b, _ in said), _path(upper + lower) + "Z" if sure else "", said
+    )
 
 
 class Spot(NamedTuple):
@@ -180,7 +185,9 @@ def scatters(table: Table) -> list[Scatter]:
     """What scores cost: in tokens, and in USD, where each is known of two rows or more."""
     priced = {"tokens": [(line, line.total.tokens) for line in figures.ordered(table)]}
     priced["USD"] = [(line, line.total.usd) for line in figures.ordered(table)]
-    found = [_scatter(cost, [(line, price) for line, price in rows if price is not None]) for cost, rows in priced.items()]
+    found = [
+        _scatter(cost, [(line, price) for line, price in rows if price is not None]) for cost, rows in priced.items()
+    ]
     return [one for one in found if one is not None]
 
 
@@ -192,10 +199,11 @@ def _scatter(cost: str, rows: list[tuple[Line, float]]) -> Scatter | None:
     prices = [price for _, price, _ in paid]
     powers = _spread(prices)
     wide, high, left, right, top, bottom = _SCATTER
-    room = (max(prices) - min(prices)) * 0.08 or max(prices) * 0.1
-    ends = (min(prices) / 1.3, max(prices) * 1.3) if powers else (max(0.0, min(prices) - room), max(prices) + room)
+    ends = (min(prices) / 1.3, max(prices) * 1.3) if powers else (0.0, max(prices) * 1.08)
     x = Axis(*ends, left, wide - right, powers)
-    y = Axis(*_range([end for _, _, one in paid for end in _known(one)] + [mean for _, mean in free]), high - bottom, top)
+    y = Axis(
+        *_range([end for _, _, one in paid for end in _known(one)] + [mean for _, mean in free]), high - bottom, top
+    )
     spots = [_spot(line, price, one, x, y, cost) for line, price, one in paid]
     return Scatter(cost, x, y, _labeled(spots), _front(spots, x), [(y.at(mean), name) for name, mean in free])
 
@@ -223,7 +231,13 @@ def _labeled(spots: list[Spot]) -> list[Spot]:
     for spot in spots:
         long = min(len(spot.name), 40) * _LETTER
         label = None
-        for dx, dy, anchor in ((10, 4, "start"), (-10, 4, "end"), (10, -9, "start"), (-10, 17, "end"), (0, -11, "middle")):
+        for dx, dy, anchor in (
+            (10, 4, "start"),
+            (-10, 4, "end"),
+            (10, -9, "start"),
+            (-10, 17, "end"),
+            (0, -11, "middle"),
+        ):
             start = spot.x + dx - {"start": 0, "end": long, "middle": long / 2}[anchor]
             box = (start, spot.y + dy - 11, start + long, spot.y + dy + 3)
             if box[0] > 0 and box[2] < _SCATTER[0] and not any(_touch(box, other) for other in taken):
@@ -269,7 +283,9 @@ def _steps(low: float, high: float) -> list[float]:
 def _powers(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     few = high / low < 1000
-    return [v for p in powers for factor in ((1, 2, 5) if few else (1,)) if low <= (v := float(f"{factor}e{p}")) <= high]
+    return [
+        v for p in powers for factor in ((1, 2, 5) if few else (1,)) if low <= (v := float(f"{factor}e{p}")) <= high
+    ]
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:

@@ -14,9 +14,9 @@ KINDS = {"arm": "", "control": "same tokens", "baseline": "baseline", "floor": "
 _WHY = ("control", "floor", "baseline", "arm")
 
 
-def decimals(values: Iterable[float | None]) -> int:
+def decimals(numbers: Iterable[float]) -> int:
     """With how many decimals numbers that stand below each other are told: the largest gets what means something."""
-    size = max((abs(value) for value in values if value is not None), default=0.0)
+    size = max(map(abs, numbers), default=0.0)
     if not size or not math.isfinite(size):
         return 3
     if size < 0.01:
@@ -64,7 +64,10 @@ def ordered(table: Table) -> list[Line]:
     found: list[Line] = []
     for line in table.lines:
         if line.arm.kind == "arm":
-            found += [line, *(each for each in table.lines if each.arm.kind == "control" and each.arm.of == line.arm.id)]
+            found += [
+                line,
+                *(each for each in table.lines if each.arm.kind == "control" and each.arm.of == line.arm.id),
+            ]
     strays = [line for line in table.lines if line.arm.kind == "control" and line.arm.of not in arms]
     rest = [line for kind in ("baseline", "floor") for line in table.lines if line.arm.kind == kind]
     return found + strays + rest
@@ -86,6 +89,19 @@ def cells(line: Line, columns: list[str]) -> Iterator[tuple[str, Cell]]:
     for column in columns:
         if column in line.columns:
             yield column, line.columns[column]
+
+
+def papers(table: Table, column: str) -> list[tuple[float, float | None] | None]:
+    """What papers report in a column (`""`: the total, whose deviation they do not say): mean and deviation."""
+    totals = [None if row.total is None else (row.total, None) for row in table.published]
+    return [row.columns.get(column) for row in table.published] if column else [*totals]
+
+
+def values(table: Table, column: str) -> list[float]:
+    """Every number that stands in a column of the table."""
+    found = [cell.score for line in table.lines for name, cell in cells(line, table.columns) if name == column]
+    ends = [end for one in found if one for end in (one.low, one.mean, one.high) if end is not None]
+    return ends + [paper[0] for paper in papers(table, column) if paper]
 
 
 def spends(table: Table) -> bool:

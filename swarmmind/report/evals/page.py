@@ -50,6 +50,7 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
     result = shell.Lenient(given.result)
     rows = figures.ordered(table)
     forests = {column: _forest(table, rows, column) for column in ("", *table.columns)}
+    decimals = {column: figures.decimals(figures.values(table, column)) for column in forests}
     episodes = Episodes(given, limit_bytes)
     return shell.document(
         "eval.html.j2",
@@ -63,7 +64,11 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
         rows=rows,
         kinds=figures.KINDS,
         forests=forests,
-        places=[{name: _place(line, name, one, row) for name, one in forests.items()} for row, line in enumerate(rows)],
+        places=[
+            {name: _place(line, name, forests[name], row, places) for name, places in decimals.items()}
+            for row, line in enumerate(rows)
+        ],  # fmt: skip
+        decimals=decimals,
         published=figures.published,
         bill=_bill(rows),
         differences=_differences(table),
@@ -82,9 +87,9 @@ def _forest(table: Table, rows: list[Line], column: str) -> drawn.Forest:
     return drawn.forest(table, rows, column, _COLUMN_WIDTH if column else _TOTAL_WIDTH)
 
 
-def _place(line: Line, column: str, forest: drawn.Forest, row: int) -> _Place:
+def _place(line: Line, column: str, forest: drawn.Forest, row: int, decimals: int) -> _Place:
     cell = line.columns.get(column) if column else line.total
-    return _Place(cell, "" if cell is None else figures.estimate(cell.score), forest.bars[row])
+    return _Place(cell, "" if cell is None else figures.estimate(cell.score, decimals), forest.bars[row])
 
 
 def _bill(rows: list[Line]) -> tuple[list[str], list[list[str]]]:

@@ -63,7 +63,11 @@ def _labels(table: Table, width: int) -> list[str]:
     most = min(_NAME_CHARACTERS, width // 2)
     labels = [_label(line, most) for line in figures.ordered(table)]
     labels += [_fit("guess", most)] if table.guess else []
-    return labels + (["published"] if table.published else []) + ["  " + _fit(row.name, most - 2) for row in table.published]
+    return (
+        labels
+        + (["published"] if table.published else [])
+        + ["  " + _fit(row.name, most - 2) for row in table.published]
+    )
 
 
 def _label(line: Line, most: int) -> str:
@@ -83,18 +87,18 @@ def _scores(table: Table) -> list[_Column]:
     found.append(_Column("", _bars(table, rows), left=True))
     if len(set(counts)) > 1:
         found.append(_Column("n", list(map(number, counts))))
-    return found + [_column(table, _fit(one, 24), one, [line.columns.get(one) for line in rows]) for one in table.columns]
+    return found + [
+        _column(table, _fit(one, 24), one, [line.columns.get(one) for line in rows]) for one in table.columns
+    ]
 
 
 def _column(table: Table, head: str, name: str, cells: list[Cell | None]) -> _Column:
     """Scores below each other: of the rows, of a guess, and of papers."""
-    papers = [(row.total, None) if not name and row.total is not None else row.columns.get(name) for row in table.published]
-    scores = [cell.score for cell in cells if cell is not None and cell.score is not None]
-    places = figures.decimals(end for one in (*scores, *(paper[0] for paper in papers if paper)) for end in _ends(one))
+    places = figures.decimals(figures.values(table, name))
     found = ["-" if cell is None else figures.estimate(cell.score, places) for cell in cells]
     if table.guess:
         found.append(f"{table.guess[name]:,.{places}f}" if name in table.guess else "")
-    beside = [figures.published(paper, places) for paper in papers]
+    beside = [figures.published(paper, places) for paper in figures.papers(table, name)]
     return _Column(head, found + [""] * bool(beside) + beside)
 
 
@@ -141,7 +145,9 @@ def _bill(table: Table) -> list[_Column]:
     for k in sorted({k for one in rows for k in one.pass_at}, key=lambda k: (len(k), k)):
         found.append(_Column(f"pass@{k}", [_share(one.pass_at.get(k)) for one in rows]))
     for name in dict.fromkeys(name for one in rows for name in one.also):
-        found.append(_Column(_fit(name, 24), [figures.estimate(one.also[name]) if name in one.also else "" for one in rows]))
+        found.append(
+            _Column(_fit(name, 24), [figures.estimate(one.also[name]) if name in one.also else "" for one in rows])
+        )
     return found
 
 
@@ -180,7 +186,11 @@ def _differences(table: Table, width: int) -> list[str]:
     found = figures.differences(table)
     if not found:
         return []
-    shown = [line for one in found[:_DIFFERENCES] for line in _wrapped(f"{one.verdict}: {one.words[:_WORDS_CHARACTERS]}", width, "- ")]
+    shown = [
+        line
+        for one in found[:_DIFFERENCES]
+        for line in _wrapped(f"{one.verdict}: {one.words[:_WORDS_CHARACTERS]}", width, "- ")
+    ]
     left = len(found) - _DIFFERENCES
     more = [f"  and {_count(left, 'comparison')} more in the report"] if left > 0 else []
     return ["", *shown, *more]

@@ -60,7 +60,7 @@ function instanceMap(home, open) {
     const pen = canvas.getContext("2d");
     pen.scale(scale, scale);
     const inks = { ground: color("--fill"), paint: color("--accent"), bad: color("--bad"), soft: color("--soft") };
-    const gap = step > 8 ? 1 : 0;
+    const gap = step > 12 ? 3 : step > 6 ? 1 : 0;
     const strips = seeds.length <= MOST_STRIPS ? seeds.length : 1;
     arms.forEach((_, arm) => list.forEach((instance, column) => {
       const place = INDEX.instances[instance][1];

@@ -12,7 +12,7 @@ import msgspec
 from swarmmind.effects import Agent, Message, Reply, Usage
 from swarmmind.evals.record import MANIFEST, Arm, Case, Episode, Instance, Manifest, Played, Recorded
 from swarmmind.evals.table import Cell, Difference, Estimate, Line, Point, PublishedRow, Table
-from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.journal import Journal, Timing
 
 from .. import runs
 
@@ -128,7 +128,9 @@ def _differences(lines: Sequence[Line]) -> list[Difference]:
         words = f"{first.arm.name} less {other.arm.name}: {mean:+.3f} ({mean - 0.05:.3f} to {mean + 0.05:.3f})"
         why = other.arm.kind
         found.append(
-            Difference(first.arm.id, other.arm.id, why, mean, mean - 0.05, mean + 0.05, 60, 20, verdict, words, tokens=1.0)
+            Difference(
+                first.arm.id, other.arm.id, why, mean, mean - 0.05, mean + 0.05, 60, 20, verdict, words, tokens=1.0
+            )
         )
     return found
 
@@ -151,7 +153,7 @@ def written(folder: Path, recorded: Recorded, told: Table | None = None, talk: i
                 agent = agents[ask % 2]
                 sent = [Message("system", f"You are {agent.id}."), Message("user", f"{label}, ask {ask // 2}")]
                 runs.exchange(kept, f"run/1/{label}/{ask + 1}/{agent.id}", agent, sent, runs.said(f"reply {ask}"))
-            kept.result(f"run/1/{label}", Episode(*_parts(label)), b"", played, runs.TIMING)
+            kept.result(f"run/1/{label}", Episode(*_parts(label)), b"", played, Timing(played.seconds, 0.0))
             if number % 200 == 199:
                 yield
         yield
@@ -175,7 +177,11 @@ def spoken(text: str) -> Reply:
 
 def hostile() -> Recorded:
     """An eval in which everything that people or models name or say is hostile."""
-    arms = [Arm("a", HOSTILE, axes={HOSTILE: HOSTILE}), Arm("b", f"={HOSTILE}", "control", of="a"), Arm("c", "c", "floor")]
+    arms = [
+        Arm("a", HOSTILE, axes={HOSTILE: HOSTILE}),
+        Arm("b", f"={HOSTILE}", "control", of="a"),
+        Arm("c", "c", "floor"),
+    ]
     case = Case("case", {"x": HOSTILE}, HOSTILE)
     instances = [Instance(f"i{place}", "case", HOSTILE, f"={HOSTILE}", "@kind") for place in range(3)]
     plays = {f"{arm.id} case": f"p{arm.id}" for arm in arms}
