@@ -83,8 +83,8 @@ def forest(table: Table, lines: Sequence[Line], column: str, width: float) -> Fo
         return Forest(None, [None] * len(cells), [None] * len(sds), None)
     low, high = _range(ends)
     axis = Axis(low, high, 8.0, width - 8.0)
-    bars = [[_bar(axis, one) for one in some] for some in (scores, sds)]
-    return Forest(axis, *bars, None if guess is None else axis.at(guess))
+    bars, beside = ([_bar(axis, one) for one in some] for some in (scores, sds))
+    return Forest(axis, bars, beside, None if guess is None else axis.at(guess))
 
 
 def _around(mean: float, sd: float | None) -> tuple[float | None, float | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from xml.sax.saxutils import escape
 
 from swarmmind.evals.swarmbench.leaderboard import COLUMNS, as_markdown, leaderboard
 from swarmmind.evals.table import Table
@@ -11,8 +12,8 @@ from swarmmind.report import text
 from swarmmind.report.evals import figures
 from swarmmind.report.evals.source import Told
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
-_NAME_CHARACTERS = 200
+_MARKUP = re.compile(r"([\\`*_{}\[\]#|~$])")
+_NAME_CHARACTERS = 1000
 
 
 def markdown(given: Told) -> Iterator[str]:
@@ -24,7 +25,7 @@ def markdown(given: Told) -> Iterator[str]:
     yield f"\n{text.number(table.instances)} instances, {text.number(table.seeds)} seeds each; "
     yield f"{text.coverage_line(coverage)} episodes.\n"
     for warning in table.warnings:
-        yield f"\n> {_plain(warning[:1000])}\n"
+        yield f"\n> {_plain(warning)}\n"
 
 
 def _board(table: Table) -> str:
@@ -58,4 +59,5 @@ _BOARDS: dict[str, Callable[[Table], str]] = {"swarmbench": _swarmbench}
 
 def _plain(words: str) -> str:
     """Words that stay words: no markup, no line of their own."""
-    return _MARKUP.sub(r"\\\1", text.visible(" ".join(words[:_NAME_CHARACTERS].split())))
+    shown = escape(text.visible(" ".join(words.split())))
+    return _MARKUP.sub(r"\\\1", shown if len(shown) <= _NAME_CHARACTERS else f"{shown[:_NAME_CHARACTERS]} ...")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from swarmmind.evals.table import Cell, Difference, Line, Table
 from swarmmind.report import shell, text
@@ -64,10 +64,7 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
         rows=rows,
         kinds=figures.KINDS,
         forests=forests,
-        places=[
-            {name: _place(line, name, forests[name], row, places) for name, places in decimals.items()}
-            for row, line in enumerate(rows)
-        ],  # fmt: skip
+        places=[_places(line, row, forests, decimals) for row, line in enumerate(rows)],
         decimals=decimals,
         published=figures.published,
         bill=_bill(rows),
@@ -87,13 +84,18 @@ def _forest(table: Table, rows: list[Line], column: str) -> drawn.Forest:
     return drawn.forest(table, rows, column, _COLUMN_WIDTH if column else _TOTAL_WIDTH)
 
 
-def _place(line: Line, column: str, forest: drawn.Forest, row: int, decimals: int) -> _Place:
-    cell = line.columns.get(column) if column else line.total
-    return _Place(cell, "" if cell is None else figures.estimate(cell.score, decimals), forest.bars[row])
+def _places(line: Line, row: int, forests: dict[str, drawn.Forest], decimals: dict[str, int]) -> dict[str, _Place]:
+    """A row's cells by column."""
+    cells = {"": line.total, **line.columns}
+    return {name: _place(cells.get(name), decimals[name], forest.bars[row]) for name, forest in forests.items()}
+
+
+def _place(cell: Cell | None, decimals: int, bar: drawn.Bar | None) -> _Place:
+    return _Place(cell, "" if cell is None else figures.estimate(cell.score, decimals), bar)
 
 
 def _bill(rows: list[Line]) -> tuple[list[str], list[list[str]]]:
-    """What rows cost per episode, and how they vary: heads, and cells row by row; heads without any value are left out."""
+    """What rows cost per episode, and how they vary: heads, those without any value left out, and cells row by row."""
     ks = sorted({k for line in rows for k in line.total.pass_at}, key=lambda k: (len(k), k))
     also = list(dict.fromkeys(name for line in rows for name in line.total.also))
     heads = ["calls", "tokens", "USD", "time", "episodes", "missing", "flip rate", *(f"pass@{k}" for k in ks), *also]
@@ -144,6 +146,3 @@ def _task(folder: Path) -> str:
         return (folder / "task.yaml").read_text("utf-8", "replace")
     except OSError:
         return ""
-
-
-__all__: list[Any] = ["PAGE", "render_eval"]

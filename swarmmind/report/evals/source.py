@@ -1,4 +1,4 @@
-"""An eval's folder as reports and exports need it: what was planned and played, its table, and what `result.json` says."""
+"""An eval's folder as reports and exports need it: what was planned, what was played, and its table."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from swarmmind.errors import RunError
 from swarmmind.evals.record import Recorded, read
+from swarmmind.evals.statistics import tabulate
 from swarmmind.evals.table import Table
 
 
@@ -33,16 +33,14 @@ def told(folder: Path, table: Table | None = None) -> Told:
 
     Args:
         folder: the run's folder.
-        table: its table, if that is at hand; else the one in `result.json`.
+        table: its table, if that is at hand; else the one in `result.json`, or a new one if the eval went on since.
 
     Raises:
-        RunError: the folder holds no eval, or nothing says its table.
+        RunError: the folder holds no eval.
     """
     recorded = read(folder)
     result = _result(folder / "result.json")
-    if table is None:
-        table = _table(folder, result.get("eval"))
-    return Told(folder, recorded, table, result)
+    return Told(folder, recorded, table or _table(recorded, result.get("eval")), result)
 
 
 def _result(path: Path) -> dict[str, Any]:
@@ -54,8 +52,14 @@ def _result(path: Path) -> dict[str, Any]:
         return {"warnings": [f"result.json cannot be read: {error}"]}
 
 
-def _table(folder: Path, data: Any) -> Table:
+def _table(recorded: Recorded, data: Any) -> Table:
+    """The one that the result holds, unless the eval went on since."""
+    played = sum(one is not None for one in recorded.planned().values())
     try:
-        return msgspec.convert(data, Table)
-    except msgspec.ValidationError as error:
-        raise RunError(f"{folder}: its result.json holds no table of an eval ({error})") from None
+        table = msgspec.convert(data, Table)
+    except msgspec.ValidationError:
+        table = None
+    if table is not None and table.finished + table.failed == played:
+        return table
+    made = tabulate(recorded)
+    return msgspec.structs.replace(made, warnings=[*made.warnings, *recorded.manifest.notes])

@@ -141,14 +141,17 @@ def _bill(table: Table) -> list[_Column]:
         ("missing", any(one.missing for one in rows), lambda one: number(one.missing)),
         ("flips", any(one.flip_rate is not None for one in rows), lambda one: _share(one.flip_rate)),
     ]
-    found = [_Column(head, [say(one) for one in rows]) for head, there, say in wanted if there]
-    for k in sorted({k for one in rows for k in one.pass_at}, key=lambda k: (len(k), k)):
-        found.append(_Column(f"pass@{k}", [_share(one.pass_at.get(k)) for one in rows]))
-    for name in dict.fromkeys(name for one in rows for name in one.also):
-        found.append(
-            _Column(_fit(name, 24), [figures.estimate(one.also[name]) if name in one.also else "" for one in rows])
-        )
-    return found
+    ks = sorted({k for one in rows for k in one.pass_at}, key=lambda k: (len(k), k))
+    also = list(dict.fromkeys(name for one in rows for name in one.also))
+    return [
+        *(_Column(head, [say(one) for one in rows]) for head, there, say in wanted if there),
+        *(_Column(f"pass@{k}", [_share(one.pass_at.get(k)) for one in rows]) for k in ks),
+        *(_Column(_fit(name, 24), [_measured(one, name) for one in rows]) for name in also),
+    ]
+
+
+def _measured(cell: Cell, name: str) -> str:
+    return figures.estimate(cell.also[name]) if name in cell.also else ""
 
 
 def _share(value: float | None) -> str:

@@ -13,8 +13,7 @@ from swarmmind.effects import Agent, Message, Reply, Usage
 from swarmmind.evals.record import MANIFEST, Arm, Case, Episode, Instance, Manifest, Played, Recorded
 from swarmmind.evals.table import Cell, Difference, Estimate, Line, Point, PublishedRow, Table
 from swarmmind.runtime.journal import Journal, Timing
-
-from .. import runs
+from tests.report import runs
 
 HOSTILE = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=2>]]>\x00\x1b[31m\u202eevil"
 SIGNS = "\u2400\u241b[31m\u27e8U+202E\u27e9evil"
@@ -78,7 +77,7 @@ def table(recorded: Recorded, **more: Any) -> Table:
         found.append(Line(arm, total, cells, curve))
     finished = sum(row.played is not None and row.played.score is not None for row in rows)
     failed = sum(row.played is not None and row.played.score is None for row in rows)
-    values = {
+    values: dict[str, Any] = {
         "name": given.name,
         "columns": columns,
         "headline": given.headline,
