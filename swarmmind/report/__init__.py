@@ -6,11 +6,20 @@ are plain text.
 """
 
 from swarmmind.report.build import context, render
-from swarmmind.report.evals.page import render_eval
-from swarmmind.report.evals.terminal import lines as eval_lines
 from swarmmind.report.evals import EXPORTS, export, format_of, render_eval
 from swarmmind.report.evals import lines as eval_lines
 from swarmmind.report.studies import render_study
 from swarmmind.report.text import grid_text, lines
 
-__all__ = ["context", "eval_lines", "grid_text", "lines", "render", "render_eval", "render_study"]
+__all__ = [
+    "EXPORTS",
+    "context",
+    "eval_lines",
+    "export",
+    "format_of",
+    "grid_text",
+    "lines",
+    "render",
+    "render_eval",
+    "render_study",
+]
