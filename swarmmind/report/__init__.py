@@ -1,8 +1,7 @@
 """What a person reads: a run's `report.html`, and its last lines on the terminal.
 
-`render` turns a run's folder into one self-contained page, `render_study` a study's,
-`render_eval` an eval's; `lines`, `context` and `grid_text`
-are plain text.
+`render` turns a run's folder into one self-contained page, `render_study` a study's, `render_eval` an eval's; `lines`,
+`eval_lines`, `context` and `grid_text` are plain text; `export` writes an eval in the formats of `EXPORTS`.
 """
 
 from swarmmind.report.build import context, render
