@@ -18,7 +18,7 @@ import swarmmind
 
 PACKAGE = Path(swarmmind.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-EXTRAS = {"gepa", "httpx", "openai", "optuna", "uvloop", "ray"}
+EXTRAS = {"gepa", "httpx", "openai", "optuna", "reasoning_gym", "uvloop", "ray"}
 LOOP_OWNERS = {"transports", "testing"}
 
 

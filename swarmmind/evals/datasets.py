@@ -43,7 +43,7 @@ factory takes the rest first."""
 
 def known(name: str) -> bool:
     """Whether a data set in the box is called so."""
-    return name in DATASETS or _family(name) is not None
+    return (name in DATASETS and not name.endswith("/")) or _family(name) is not None
 
 
 def factory(name: str) -> Callable[..., Dataset]:
