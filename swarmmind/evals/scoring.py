@@ -57,6 +57,11 @@ class Scoring(NamedTuple):
     marked: bool = True
     grade: Grade | None = None
 
+    @property
+    def judge(self) -> Callable[[Any, Any], float] | None:
+        """What a topology that learns from scores may ask at any time; `None` if judging is a program."""
+        return self.score if self.grade is None else None
+
 
 def graded(ctx: Context, scoring: Scoring, answer: Answer) -> Program:
     """Judge an answer, whichever way the scorer does it; returns a `Mark`."""

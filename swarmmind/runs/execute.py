@@ -16,6 +16,8 @@ from swarmmind import report
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import Ask, Outcome, Usage
 from swarmmind.errors import RunError
+from swarmmind.evals.sandbox.handler import Sandbox
+from swarmmind.evals.sandbox.tests import RunTests
 from swarmmind.memory.store import Stores
 from swarmmind.models.embedding import Embeddings
 from swarmmind.ports import Embedder
@@ -172,6 +174,7 @@ def handlers(plan: Plan, models: Models, stores: Stores) -> dict[type, Handler]:
         Embed: Embeddings(models.embedder, plan.task.embedder.batch),
         Load: stores,
         Persist: stores,
+        RunTests: Sandbox(on_loop=plan.rehearsable),
     }
 
 
@@ -230,7 +233,7 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
         name=plan.name,
         status=status,
         output=value if value is not None or environment is None else environment.frame(),
-        score=plan.score(value),
+        score=plan.score(value, meter.outermost.get("score")),
         usage=meter.usage,
         charged=driver.purse.spent,
         coverage=coverage,

@@ -67,16 +67,22 @@ class Plan(NamedTuple):
         here = all(spec.provider in ("scripted", "builtin") for spec in self.specs.values())
         return here and self.task.embedder.at_once
 
-    def score(self, value: Any) -> float | None:
+    def score(self, value: Any, recorded: Any = None) -> float | None:
         """The run's score: the world's own, the mean of a data set, or the output's; `None` if nothing was scored.
 
         A problem of a data set without an output counts 0 only if its agents spoke: one that failed for want of an
         answer is left out, and the coverage says so.
+
+        Args:
+            value: what the program returned.
+            recorded: what it recorded as `score`, where judging is a program.
         """
         if self.society.environment is not None:
             return self.society.environment.score
         if self.scoring is None or value is None:
             return None
+        if self.scoring.grade is not None:
+            return recorded["score"] if recorded else None
         if not isinstance(self.task.problem, DatasetProblem):
             return self.scoring.score(value, self.items[0].target)
         pairs = zip(value, self.items, strict=True)
@@ -114,11 +120,10 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
         question = question._replace(text=items[0].text)
     society = team.society(question, environment, task.seed)
     if isinstance(task.problem, DatasetProblem):
-        every, score = whole if team.whole else many, scoring.score if scoring else None
-        society = school(society, items, score) if team.whole else society
-        program = every(team.run, society, items, score)
+        society = school(society, items, scoring.judge if scoring else None) if team.whole else society
+        program = (whole if team.whole else many)(team.run, society, items, scoring)
     else:
-        program = one(team.run, society)
+        program = one(team.run, society, scoring, items[0] if items else None)
     societies = make_societies(loaded, streams, allow_code=allow_code)
     each = team.calls(society) if team.calls else None
     times = 1 if team.whole else max(1, len(items))

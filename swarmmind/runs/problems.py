@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from swarmmind.effects import Nested, Outcome, Program, Record
 from swarmmind.errors import Failed, Stop
 from swarmmind.evals.datasets import Item
+from swarmmind.evals.scoring import Answer, Mark, Scoring, graded
 from swarmmind.ports import Context
 from swarmmind.topologies import Lesson, Question, Society
 from swarmmind.topologies.recall import opened, with_stores
 
 
-def one(topology: Callable[[Context, Society], Program], society: Society) -> Callable[[Context], Program]:
-    """The program of a single problem or world."""
-    return lambda ctx: begun(topology, society, ctx)
+class _Judged(NamedTuple):
+    """An output with its judgment, where that is a program's."""
+
+    output: Any
+    mark: Mark
+
+
+def one(
+    topology: Callable[[Context, Society], Program],
+    society: Society,
+    scoring: Scoring | None = None,
+    item: Item | None = None,
+) -> Callable[[Context], Program]:
+    """The program of a single problem or world; where judging is a program, the score is recorded as `score`."""
+    if scoring is None or scoring.grade is None or item is None:
+        return lambda ctx: begun(topology, society, ctx)
+
+    def program(ctx: Context) -> Program:
+        output = yield from begun(topology, society, ctx)
+        if output is not None:
+            mark = yield from judged(ctx, scoring, Answer(item.text, output, item.target))
+            yield [Record("score", mark._asdict())]
+        return output
+
+    return program
+
+
+def judged(ctx: Context, scoring: Scoring, answer: Answer) -> Program:
+    """The `Mark` of an answer; it is missing if the budget does not pay for a judge, or the judge failed.
+
+    Raises:
+        Failed: memory failed; that is tried again by a resumed run, so nothing may be made of it.
+    """
+    try:
+        return (yield from graded(ctx, scoring, answer))
+    except Stop as stop:
+        return Mark(None, f"not judged: no {stop.limit} left")
+    except Failed as failed:
+        if failed.kind == "memory":
+            raise
+        return Mark(None, f"not judged: {failed}")
 
 
 def begun(topology: Callable[[Context, Society], Program], society: Society, ctx: Context) -> Program:
@@ -33,24 +72,55 @@ def whole(
     topology: Callable[[Context, Society], Program],
     society: Society,
     items: Sequence[Item],
-    score: Callable[[Any, Any], float] | None,
+    scoring: Scoring | None,
 ) -> Callable[[Context], Program]:
     """The program of a data set for a topology that takes it whole (see `school`) and returns an output per problem."""
 
     def program(ctx: Context) -> Program:
         outputs = yield from begun(topology, society, ctx)
-        rows = zip(items, outputs, strict=True)
-        yield [Record("item", _row(at, item, Outcome(output), score)) for at, (item, output) in enumerate(rows)]
-        return outputs
+        outcomes = [Outcome(output) for output in outputs]
+        if scoring is not None and scoring.grade is not None:
+            given = [at for at, output in enumerate(outputs) if output is not None]
+            nested = [Nested(_judging(scoring, items[at], outputs[at]), f"score-{at}") for at in given]
+            for at, outcome in zip(given, (yield from _whatever(nested)), strict=True):
+                outcomes[at] = outcome if outcome.value is not None else outcomes[at]
+        return (yield from _told(items, outcomes, scoring))
 
     return program
+
+
+def _judging(scoring: Scoring, item: Item, output: Any) -> Callable[[Context], Program]:
+    def program(ctx: Context) -> Program:
+        mark = yield from judged(ctx, scoring, Answer(item.text, output, item.target))
+        return _Judged(output, mark)
+
+    return program
+
+
+def _whatever(nested: Sequence[Nested]) -> Program:
+    """The outcomes of programs, whether or not the budget was enough for all."""
+    try:
+        return (yield nested)
+    except Stop as stop:
+        return stop.results
+
+
+def _told(items: Sequence[Item], outcomes: Sequence[Outcome], scoring: Scoring | None) -> Program:
+    """Record what came of each problem; returns the outputs."""
+    rows = [_row(at, item, out, scoring) for at, (item, out) in enumerate(zip(items, outcomes, strict=True))]
+    records = [Record("item", row) for row in rows]
+    if scoring is not None and scoring.grade is not None:
+        scores = [row["score"] for row in rows if row.get("score") is not None]
+        records.append(Record("score", Mark(sum(scores) / len(scores) if scores else None)._asdict()))
+    yield records
+    return [row["output"] for row in rows]
 
 
 def many(
     topology: Callable[[Context, Society], Program],
     society: Society,
     items: Sequence[Item],
-    score: Callable[[Any, Any], float] | None,
+    scoring: Scoring | None,
 ) -> Callable[[Context], Program]:
     """The program of a data set: every problem on its own, all at once, each with a memory of its own.
 
@@ -60,33 +130,39 @@ def many(
     def program(ctx: Context) -> Program:
         common = society._replace(memory=society.memory.fork())
         yield from opened(common.memory)
-        nested = [Nested(_for_item(topology, common, item), f"item-{at}") for at, item in enumerate(items)]
-        try:
-            outcomes = yield nested
-        except Stop as stop:
-            outcomes = stop.results
-        yield [
-            Record("item", _row(at, item, out, score))
-            for at, (item, out) in enumerate(zip(items, outcomes, strict=True))
-        ]
+        nested = [Nested(_for_item(topology, common, item, scoring), f"item-{at}") for at, item in enumerate(items)]
+        outcomes = yield from _whatever(nested)
+        outputs = yield from _told(items, outcomes, scoring)
         if all(outcome.failure is not None and outcome.stopped is None for outcome in outcomes):
             raise Failed(f"all {len(items)} problems failed; the first: {outcomes[0].failure.message}")
-        return [outcome.value for outcome in outcomes]
+        return outputs
 
     return program
 
 
 def _for_item(
-    topology: Callable[[Context, Society], Program], society: Society, item: Item
+    topology: Callable[[Context, Society], Program], society: Society, item: Item, scoring: Scoring | None
 ) -> Callable[[Context], Program]:
     question: Question = society.question._replace(text=item.text)
-    return one(topology, society._replace(question=question))
+    asked = society._replace(question=question)
+    if scoring is None or scoring.grade is None:
+        return one(topology, asked)
+
+    def program(ctx: Context) -> Program:
+        output = yield from begun(topology, asked, ctx)
+        return None if output is None else (yield from _judging(scoring, item, output)(ctx))
+
+    return program
 
 
-def _row(at: int, item: Item, outcome: Outcome, score: Callable[[Any, Any], float] | None) -> Mapping[str, Any]:
-    row: dict[str, Any] = {"item": at, "output": outcome.value}
+def _row(at: int, item: Item, outcome: Outcome, scoring: Scoring | None) -> Mapping[str, Any]:
+    value = outcome.value
+    row: dict[str, Any] = {"item": at, "output": value.output if isinstance(value, _Judged) else value}
     if outcome.failure is not None:
         row["failure"] = outcome.failure.message
-    if score is not None and outcome.value is not None:
-        row["score"] = score(outcome.value, item.target)
+    if isinstance(value, _Judged):
+        row["score"] = value.mark.score
+        row |= {"reason": value.mark.reason} if value.mark.reason else {}
+    elif scoring is not None and scoring.grade is None and value is not None:
+        row["score"] = scoring.score(value, item.target)
     return row

@@ -17,6 +17,7 @@ import msgspec
 from swarmmind.agents.asker import Society as AgentSociety
 from swarmmind.effects import Ask, Choice, Json, Later, Limits, Nested, Outcome, Reply, Usage
 from swarmmind.errors import Spent
+from swarmmind.evals.sandbox.tests import Ran, RunTests
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embedding import Embeddings
 from swarmmind.models.example_json import example
@@ -134,7 +135,13 @@ async def rehearse(plan: Plan, most: Most, *, agree: bool = False) -> Rehearsal:
     """
     rehearsal, stores = Rehearsal(most, plan.societies, plan.task.embedder, agree=agree), _Empty()
     embeddings = Embeddings(rehearsal.vectors, plan.task.embedder.batch)
-    handlers: dict[type, Handler] = {Ask: rehearsal, Embed: embeddings, Load: stores, Persist: stores}
+    handlers: dict[type, Handler] = {
+        Ask: rehearsal,
+        Embed: embeddings,
+        Load: stores,
+        Persist: stores,
+        RunTests: _Untested(),
+    }
     with tempfile.TemporaryDirectory() as folder:
         journal = _Forgetful(Path(folder) / "journal.sqlite")
         try:
@@ -184,6 +191,20 @@ class _Empty:
     def read(self, effect: Load | Persist, outcome: Outcome, meter: Meter | None = None) -> Loaded | Persisted:
         """No program answers for a store."""
         return type(effect).result(failure=outcome.failure)
+
+
+class _Untested:
+    """No code is run in a rehearsal."""
+
+    def __call__(self, effect: RunTests, flight: Flight) -> Ran:
+        return Ran(passed=True)
+
+    def replayed(self, effect: RunTests, flight: Flight, result: Ran) -> None:
+        """Nothing is remembered."""
+
+    def read(self, effect: RunTests, outcome: Outcome, meter: Meter | None = None) -> Ran:
+        """No program answers for a sandbox."""
+        return Ran(failure=outcome.failure)
 
 
 class _Forgetful(Journal):

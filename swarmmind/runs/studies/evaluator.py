@@ -11,12 +11,13 @@ import msgspec
 from swarmmind.effects import Program
 from swarmmind.errors import Failed, Stop, UserError
 from swarmmind.evals.datasets import Item
+from swarmmind.evals.scoring import Answer, Mark
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.study import Scored
 from swarmmind.optimizers.tracing import Exchange, measures, spent, steps, watched
 from swarmmind.ports import Context
 from swarmmind.runs.plan import Plan
-from swarmmind.runs.problems import begun
+from swarmmind.runs.problems import begun, judged
 from swarmmind.runs.studies.teams import Crew, Teams, plain
 from swarmmind.topologies import Society
 
@@ -85,30 +86,43 @@ class TeamEvaluator:
             if is_start:
                 raise
             return msgspec.structs.replace(self._unable(plain(error)), usage=spent(seen))
-        score = self._score(value, item, society, seen)
+        judging: list[Exchange] = []
+        mark = yield from _heeding(watched(self._marked(ctx, value, item, society, seen), judging))
         made, usage = steps(seen), spent(seen)
         found = measures(made, usage) | (world.metrics() if world else {})
         return Scored(
-            score,
+            mark.score,
             value,
-            feedback=f"No answer came of it: {wrong}" if wrong and score is not None else "",
+            feedback=f"No answer came of it: {wrong}" if wrong and mark.score is not None else _said(mark, example),
             steps=made if example.quotable else (),
             measures=found,
-            usage=usage,
+            usage=usage + spent(judging),
             question=text,
             target=item.target if item else None,
-            error=(wrong or _first_fault(seen) or "its scorer gave no score") if score is None else "",
+            error=_missing(mark, wrong, seen),
         )
 
-    def _score(self, value: Any, item: Item | None, society: Society, seen: list[Exchange]) -> float | None:
+    def _marked(self, ctx: Context, value: Any, item: Item | None, society: Society, seen: list[Exchange]) -> Program:
         if society.environment is not None:
             spoke = not seen or any(one.reply.ok for one in seen)
-            return society.environment.score if spoke or not _first_fault(seen) else None
+            return Mark(society.environment.score if spoke or not _first_fault(seen) else None)
         assert item is not None
         assert self._plan.scoring is not None
-        if value is not None:
-            return self._plan.scoring.score(value, item.target)
-        return None if _first_fault(seen) else 0.0
+        if value is None:
+            return Mark(None if _first_fault(seen) else 0.0)
+        return (yield from judged(ctx, self._plan.scoring, Answer(item.text, value, item.target)))
+
+
+def _said(mark: Mark, example: Example) -> str:
+    """What the scorer says, for critics; nothing of an example that may not be shown."""
+    return mark.reason if mark.score is not None and example.quotable else ""
+
+
+def _missing(mark: Mark, wrong: str, seen: list[Exchange]) -> str:
+    """Why there is no score; empty if there is one."""
+    if mark.score is not None:
+        return ""
+    return wrong or _first_fault(seen) or mark.reason or "its scorer gave no score"
 
 
 def _first_fault(seen: list[Exchange]) -> str:

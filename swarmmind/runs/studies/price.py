@@ -104,8 +104,7 @@ def _sample(study: StudyPlan) -> Plan:
         return base
     crew = study.teams.crew(study.study.start[0].values)
     items = [example.item for example in study.examples.by_id.values() if example.item is not None][:_SAMPLED]
-    score = base.scoring.score if base.scoring else None
-    program = many(crew.team.run, study.teams.society(crew, items[0].text, None), items, score)
+    program = many(crew.team.run, study.teams.society(crew, items[0].text, None), items, base.scoring)
     return base._replace(items=items, program=program, calls=None if crew.calls is None else crew.calls * len(items))
 
 
