@@ -19,6 +19,7 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     **{f"agentsnet/{problem}": (_AGENTSNET, "AgentsNet", problem) for problem in _PROBLEMS},
     "collective-memory": ("swarmmind.evals.collective", "Collective"),
     "musicswarm": ("swarmmind.evals.musicswarm", "MusicSwarm"),
+    "sorting-cells": ("swarmmind.evals.sorting", "SortingCells"),
 }
 """What a task's `problem: {environment: ...}` may name: the module, the name in it, and what that is called with."""
 
@@ -34,6 +35,7 @@ POLICIES: dict[str, str] = {
     "notes": "swarmmind.evals.notes",
     **dict.fromkeys(("planner", "planner-exact", "planner-random"), "swarmmind.evals.planning"),
     "reckoner": "swarmmind.evals.reckoner",
+    "sorting-cells": "swarmmind.evals.sorting",
     "worksheet": "swarmmind.evals.worksheet",
 }
 """What a task's `model: builtin/...` may name: the module whose `POLICIES` holds it."""
