@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 from swarmmind.evals.agentsnet.names import KNOWN
 
 MARKER = "### Final Answer ###"
 
 MAX_CHARACTERS = 100_000
-"""A reply that is longer is not read at all: to look for JSON in it could take its length squared."""
+MAX_OBJECTS = 1000
+"""Longer replies, and places beyond so many where an object might begin, are not read: it could take for ever."""
 
 _ORIGINALS, _LENIENT = json.JSONDecoder(), json.JSONDecoder(strict=False)
 _TRAILING_COMMA = re.compile(r'(?<!\\)"\s*,\s*}')
@@ -80,7 +82,7 @@ def _objects(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[dict[str, s
     """All objects from texts to texts with their ends, from left to right, also those within others."""
     if len(text) > MAX_CHARACTERS:
         return
-    for start in re.finditer(r"\{\s*[\"}]", text):
+    for start in islice(re.finditer(r"\{\s*[\"}]", text), MAX_OBJECTS):
         try:
             found, end = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
