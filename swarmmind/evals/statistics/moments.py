@@ -9,18 +9,15 @@ are the number of clusters less 1. Simulated, the one alone covers too little an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from swarmmind.intervals import Bounds
 
 Values: TypeAlias = Sequence[float]
 Clusters: TypeAlias = Mapping[str, Values] | Sequence[Values]
 """The values of each cluster; clusters are independent of each other, values of one need not be."""
-_Floats: TypeAlias = npt.NDArray[np.float64]
 
 _ROUNDING = 1e-12
 _SKEW_FROM = 5  # clusters; fewer say nothing of skewness
@@ -66,8 +63,8 @@ class _Grouped(NamedTuple):
         scale: the largest absolute value.
     """
 
-    sizes: _Floats
-    off: _Floats
+    sizes: list[int]
+    off: list[float]
     mean: float
     sd: float
     within: float
@@ -96,24 +93,24 @@ def moments(clusters: Clusters, bounds: Bounds | None = None) -> Moments:
     Raises:
         ValueError: there is no value, or one is not finite.
     """
-    kept, flat = _flat(clusters)
-    grouped = _group(kept, flat)
-    count, total = len(kept), len(flat)
-    share = bounds is not None and bool(np.all((flat == bounds[0]) | (flat == bounds[1])))
+    kept = _kept(clusters)
+    grouped = _group(kept)
+    count, total = len(kept), sum(grouped.sizes)
+    share = bounds is not None and all(value in bounds for group in kept for value in group)
     found = Moments(grouped.mean, None, 0.0, 0.0, None, grouped.sd, total, count, share)
     if count == 1:
         return found
-    weights = grouped.sizes / total
-    variance = float((weights**2 / (1 - weights) * grouped.off**2).sum())
+    weights = [size / total for size in grouped.sizes]
+    variance = math.fsum(w * w / (1 - w) * e * e for w, e in zip(weights, grouped.off, strict=True))
     parts = _components(grouped)
     if share:
         # Near 0 and 1 the largest clusters are often all equal, and a sum of squares over them is far too small.
-        modeled = float((weights**2 * (parts.between + parts.within / grouped.sizes)).sum())
+        modeled = _total(weights, [parts.between + parts.within / size for size in grouped.sizes])
         variance = max(variance, (variance + modeled) / 2)
     if variance <= (_ROUNDING * grouped.scale) ** 2:
         return found._replace(variance=0.0, freedom=count - 1.0, shrinks=0.0)
-    spreads = max(parts.between, 0.0) + parts.within / grouped.sizes
-    noise = float((weights**2 * parts.within / grouped.sizes).sum() / (weights**2 * spreads).sum())
+    spreads = [max(parts.between, 0.0) + parts.within / size for size in grouped.sizes]
+    noise = _total(weights, [parts.within / size for size in grouped.sizes]) / _total(weights, spreads)
     freedom = _freedom(weights, spreads)
     return found._replace(
         variance=variance,
@@ -153,72 +150,84 @@ def components(clusters: Clusters) -> Components:
     Raises:
         ValueError: there are not two clusters, no cluster has two values, or a value is not finite.
     """
-    kept, flat = _flat(clusters)
-    if len(kept) < 2 or len(flat) == len(kept):
+    kept = _kept(clusters)
+    if len(kept) < 2 or max(map(len, kept)) < 2:
         raise ValueError("needs two clusters, and two values in one of them")
-    return _components(_group(kept, flat))
+    return _components(_group(kept))
 
 
-def _flat(clusters: Clusters) -> tuple[list[Values], _Floats]:
+def _kept(clusters: Clusters) -> list[Values]:
     groups = clusters.values() if isinstance(clusters, Mapping) else clusters
     kept = [group for group in groups if len(group)]
     if not kept:
         raise ValueError("there is no value")
-    flat = np.array([value for group in kept for value in group], dtype=np.float64)
-    if not np.all(np.isfinite(flat)):
+    if not all(math.isfinite(value) for group in kept for value in group):
         raise ValueError("a value is not finite")
-    return kept, flat
+    return kept
 
 
-def _group(kept: Sequence[Values], flat: _Floats) -> _Grouped:
-    counts = np.array([len(group) for group in kept])
-    means = np.add.reduceat(flat, np.concatenate(([0], np.cumsum(counts)[:-1]))) / counts
-    mean = float(flat.mean())
-    spare = len(flat) - len(kept)
-    within = float(((flat - np.repeat(means, counts)) ** 2).sum()) / spare if spare else 0.0
-    sizes = counts.astype(np.float64)
-    return _Grouped(sizes, means - mean, mean, float(flat.std()), within, float(np.abs(flat).max()))
+def _group(kept: Sequence[Values]) -> _Grouped:
+    """In plain Python: an eval has thousands of samples of a few values each."""
+    sizes = [len(group) for group in kept]
+    total, spare = sum(sizes), sum(sizes) - len(sizes)
+    sums = [math.fsum(group) for group in kept]
+    mean = math.fsum(sums) / total
+    means = [one / size for one, size in zip(sums, sizes, strict=True)]
+    inside = math.fsum((value - own) ** 2 for group, own in zip(kept, means, strict=True) for value in group)
+    outside = math.fsum(size * (own - mean) ** 2 for size, own in zip(sizes, means, strict=True))
+    scale = max(max(map(abs, group)) for group in kept)
+    within = inside / spare if spare else 0.0
+    return _Grouped(sizes, [own - mean for own in means], mean, math.sqrt((inside + outside) / total), within, scale)
 
 
 def _components(grouped: _Grouped) -> Components:
-    sizes, total, count = grouped.sizes, grouped.sizes.sum(), len(grouped.sizes)
-    typical = (total - (sizes**2).sum() / total) / (count - 1)
-    between = float((sizes * grouped.off**2).sum()) / (count - 1)
-    return Components((between - grouped.within) / float(typical), grouped.within)
+    sizes, total, count = grouped.sizes, sum(grouped.sizes), len(grouped.sizes)
+    typical = (total - sum(size * size for size in sizes) / total) / (count - 1)
+    between = math.fsum(size * e * e for size, e in zip(sizes, grouped.off, strict=True)) / (count - 1)
+    return Components((between - grouped.within) / typical, grouped.within)
 
 
-def _freedom(weights: _Floats, spreads: _Floats) -> float:
+def _total(weights: Sequence[float], spreads: Sequence[float]) -> float:
+    """The variance of a weighted sum of means with these variances."""
+    return math.fsum(w * w * spread for w, spread in zip(weights, spreads, strict=True))
+
+
+def _freedom(weights: Sequence[float], spreads: Sequence[float]) -> float:
     """Of CR2, between the two working models; `spreads` are the variances of the clusters' means in the second."""
-    if np.all(weights == weights[0]):
+    if min(weights) == max(weights):
         return len(weights) - 1.0
-    return float((_matched(weights, 1 / weights) * _matched(weights, spreads)) ** 0.5)
+    return math.sqrt(_matched(weights, [1 / w for w in weights]) * _matched(weights, spreads))
 
 
-def _matched(w: _Floats, spreads: _Floats) -> float:
+def _matched(weights: Sequence[float], spreads: Sequence[float]) -> float:
     """2 E[v]² / Var[v] of v = x'Bx for independent normal x with these variances.
 
     B = (I - 1w')' diag(d) (I - 1w') with d = w² / (1 - w), its traces written out so that time is linear.
     """
-    d, r = w**2 / (1 - w), w / (1 - w)
-    s, q = d.sum(), w**2 * spreads
-    expected = (spreads * (d - 2 * d * w + s * w**2)).sum()
-    cross = s**2 * q.sum() ** 2 - 4 * s * q.sum() * (q * r).sum() + 2 * q.sum() * (q * r**2).sum()
-    cross += 2 * (q * r).sum() ** 2
-    return float(expected**2 / (cross + (spreads**2 * (d**2 + 2 * d * w**2 * (s - 2 * r))).sum()))
+    s = math.fsum(w * w / (1 - w) for w in weights)
+    expected = own = q0 = q1 = q2 = 0.0
+    for w, spread in zip(weights, spreads, strict=True):
+        r = w / (1 - w)
+        d, q = w * r, w * w * spread
+        expected += spread * (d - 2 * d * w + s * w * w)
+        own += spread * spread * (d * d + 2 * d * w * w * (s - 2 * r))
+        q0, q1, q2 = q0 + q, q1 + q * r, q2 + q * r * r
+    return expected**2 / (s * s * q0 * q0 - 4 * s * q0 * q1 + 2 * q0 * q2 + 2 * q1 * q1 + own)
 
 
-def _skewness(off: _Floats, weights: _Floats, spreads: _Floats) -> float:
+def _skewness(off: Sequence[float], weights: Sequence[float], spreads: Sequence[float]) -> float:
     """Of the mean, if all clusters' means are as skewed as each other, each by its own measure of spread."""
-    count = len(off)
+    count, least = len(off), _ROUNDING * max(spreads)
     if count < _SKEW_FROM:
         return 0.0
-    z = off / np.sqrt(np.maximum(spreads, _ROUNDING * spreads.max()))
-    z -= z.mean()
-    sd = float(np.sqrt((z**2).sum() / (count - 1)))
-    if sd == 0:
+    z = [e / math.sqrt(max(spread, least)) for e, spread in zip(off, spreads, strict=True)]
+    center = math.fsum(z) / count
+    square = math.fsum((one - center) ** 2 for one in z) / (count - 1)
+    if square == 0:
         return 0.0
-    single = count / ((count - 1) * (count - 2)) * float(((z / sd) ** 3).sum())
-    return single * float((weights**3 * spreads**1.5).sum() / (weights**2 * spreads).sum() ** 1.5)
+    single = count / ((count - 1) * (count - 2)) * math.fsum((one - center) ** 3 for one in z) / square**1.5
+    cubes = math.fsum(w**3 * spread**1.5 for w, spread in zip(weights, spreads, strict=True))
+    return single * cubes / _total(weights, spreads) ** 1.5
 
 
 def _satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
