@@ -14,6 +14,8 @@ from swarmmind.evals.sorting.row import ALGOTYPES, Algotype, Cell, Row, Rules, p
 from swarmmind.ports import Turn
 
 STAY = "STAY"
+PATIENCE = 100
+"""So many answers in a row that change nothing end a game: nobody wants to act any more."""
 _OUTPUTS: dict[Algotype, Choice] = {
     "bubble": Choice(("LEFT", "RIGHT", STAY)),
     "insertion": Choice(("LEFT", STAY)),
@@ -103,7 +105,7 @@ class SortingCells:
         movable: bool = True,
         central: bool = False,
         cells: int | None = None,
-        rounds: int = 5000,
+        rounds: int = 2500,
     ) -> None:
         count = agents if cells is None else cells
         self.rules = Rules(count, _algotypes(algotype, labels), labels, frozen, movable)
@@ -135,7 +137,7 @@ class SortingCells:
     @property
     def done(self) -> bool:
         """Whether nobody could act, nobody wants to, or all rounds are played."""
-        return not self._acting or self._idle >= 2 * self.rules.cells or self._round >= self._rounds
+        return not self._acting or self._idle >= PATIENCE or self._round >= self._rounds
 
     @property
     def score(self) -> float:

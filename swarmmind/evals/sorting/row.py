@@ -69,8 +69,8 @@ class Row:
         values = list(range(1, count + 1))
         streams.rng("values").shuffle(values)
         frozen = set(streams.rng("frozen").sample(range(count), rules.frozen))
-        kinds = [rules.algotypes[at * len(rules.algotypes) // count] for at in range(count)]
-        labels = [str(2 * at // count) for at in range(count)] if rules.labeled else list[str](kinds)
+        kinds: list[Algotype] = [rules.algotypes[at * len(rules.algotypes) // count] for at in range(count)]
+        labels: list[str] = [str(2 * at // count) for at in range(count)] if rules.labeled else list(kinds)
         drawn = list(range(count))
         streams.rng("algotypes").shuffle(drawn)
         self.rules = rules
@@ -192,7 +192,8 @@ def parse(algotype: str) -> tuple[Algotype, ...]:
     Raises:
         ValueError: a name is unknown, or there are more than two, or one twice.
     """
-    found = tuple(name for wanted in algotype.split("+") for name in ALGOTYPES if name == wanted)
+    names: dict[str, Algotype] = {name: name for name in ALGOTYPES}
+    found: tuple[Algotype, ...] = tuple(names[name] for name in algotype.split("+") if name in names)
     if len(set(found)) != algotype.count("+") + 1 or len(found) > 2:
         raise ValueError(algotype)
     return found
