@@ -30,8 +30,8 @@ def mean_interval(clusters: Clusters, bounds: Bounds | None = None, *, symmetric
       skewed: from 5 clusters on each end lies half-way between Hall's (1992), which undoes skewness and takes too much
       where a few clusters only look skewed, and the wider of Hall's and Student's.
     * Values between bounds: Wilson's (1927) on the effective sample size (Korn and Graubard 1998; no design effect is
-      assumed), with Student's quantile. A share's variance follows from its mean, and its degrees of freedom count
-      double.
+      assumed), with Student's quantile. A share's variance follows in part from its mean: its degrees of freedom
+      count one and a half times.
     * All values equal: between bounds, the interval of Clopper and Pearson as if each cluster were one value. Without
       bounds it is a point.
     * One cluster says nothing: no interval. With 2 to 4 Student's quantiles are large, and so are intervals.

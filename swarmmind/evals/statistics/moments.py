@@ -21,7 +21,7 @@ Clusters: TypeAlias = Mapping[str, Values] | Sequence[Values]
 
 _ROUNDING = 1e-12
 _SKEW_FROM = 5  # clusters; fewer say nothing of skewness
-_SHARE_FREEDOM = 2.0
+_SHARE_FREEDOM = 1.5
 
 
 class Moments(NamedTuple):
