@@ -55,6 +55,12 @@ def final_number(output: Any) -> Decimal | None:
     return _decimal(numbers[0 if marked else -1]) if numbers else None
 
 
+def marked(text: str) -> str | None:
+    """The line after the last mark (see `final_text`), as it is written; `None` if there is no mark."""
+    answer, found = _marked(text)
+    return answer if found else None
+
+
 def _marked(text: str) -> tuple[str, bool]:
     """The line after the last mark, or the whole text; and whether there was a mark."""
     marked = False

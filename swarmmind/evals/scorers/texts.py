@@ -1,19 +1,14 @@
-"""Scorers: output and target to a score in [0, 1]. None of them asks a model.
-
-A scorer also says what agents are asked for (its `output`) and how an answer is found in prose (its `read`), so that
-a vote counts what will be scored.
-"""
+"""Scorers that compare texts: exactly, by their words, by a pattern, or with options."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-from decimal import Decimal, localcontext
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import regex
 
-from swarmmind.agents.answers import EXACT, final_number, final_text
+from swarmmind.agents.answers import final_text
 from swarmmind.effects import Choice
 from swarmmind.errors import UserError
 from swarmmind.evals.scoring import Scoring
@@ -23,43 +18,39 @@ MAX_PATTERN_SECONDS = 1.0
 
 
 def exact() -> Scoring:
-    """1 if the final answer is the target's text.
+    """1 if the final answer is the target's text, or one of the target's texts.
 
     The final answer is what follows the last `ANSWER:`, else the whole output. Case, blanks, quotes and a closing
-    full stop do not count: `ANSWER: "Paris".` matches `paris`. `60%` does not match `60`; use `number` for that.
+    full stop do not count: `ANSWER: "Paris".` matches `paris`, and it matches `[Paris, City of Light]`. `60%` does not
+    match `60`; use `number` for that.
     """
 
     def score(output: Any, target: Any) -> float:
         answer = final_text(output)
-        return float(answer is not None and answer == final_text(target))
+        return float(answer is not None and any(answer == final_text(right) for right in accepted(target)))
 
     return Scoring(score)
 
 
-def number(tolerance: float = 0.0, relative: float = 0.0) -> Scoring:
-    """1 if the final answer's number is the target's.
+def contains() -> Scoring:
+    """1 if the final answer contains the target's text, or one of the target's texts, as whole words.
 
-    The first number after the last `ANSWER:`, else the last number of the output: `so it is 1,234 km` gives 1234.
-
-    Args:
-        tolerance: the largest absolute difference that counts as equal.
-        relative: the largest difference as a share of the target.
-
-    Raises:
-        UserError: a tolerance is negative.
+    The final answer is what follows the last `ANSWER:`, else the whole output. Case and how words are parted do not
+    count: `ANSWER: It was Marie  Curie.` contains `marie curie` and `Curie`, not `Cur`. An answer that lists everything
+    contains everything: where that may be, use `exact` or `f1`. See `mentions` for targets that must all be there.
     """
-    if tolerance < 0 or relative < 0:
-        raise UserError(f"score: tolerance and relative must not be negative, got {tolerance} and {relative}")
 
     def score(output: Any, target: Any) -> float:
-        found, wanted = final_number(output), final_number(target)
-        if found is None or wanted is None:
-            return 0.0
-        with localcontext(EXACT):
-            allowed = max(Decimal(repr(tolerance)), Decimal(repr(relative)) * abs(wanted))
-            return float(abs(found - wanted) <= allowed)
+        answer = final_text(output)
+        phrases = [phrase for right in accepted(target) if (phrase := final_text(right)) is not None]
+        return float(answer is not None and any(_has(answer, phrase) for phrase in phrases))
 
-    return Scoring(score, final_number)
+    return Scoring(score)
+
+
+def accepted(target: Any) -> list[Any]:
+    """Each of the right answers."""
+    return cast("list[Any]", target) if isinstance(target, list) else [target]
 
 
 def choice(options: Sequence[str]) -> Scoring:
@@ -112,26 +103,21 @@ def mentions() -> Scoring:
     """
 
     def score(output: Any, target: Any) -> float:
-        phrases = [_words(line) for line in (target if isinstance(target, list) else str(target).splitlines())]
+        phrases = [words(line) for line in (target if isinstance(target, list) else str(target).splitlines())]
         phrases = [phrase for phrase in phrases if phrase]
         if not phrases:
             raise UserError(f"score.target: must be phrases, a list or one in each line, got {target!r:.60}")
-        text = "" if output is None else _words(output)
-        found = (regex.search(rf"(?<!\w){regex.escape(phrase)}(?!\w)", text) is not None for phrase in phrases)
-        return sum(found) / len(phrases)
+        text = "" if output is None else words(output)
+        return sum(_has(text, phrase) for phrase in phrases) / len(phrases)
 
     return Scoring(score, marked=False)
 
 
-def _words(text: Any) -> str:
+def _has(text: str, phrase: str) -> bool:
+    """Whether a text has a phrase as whole words."""
+    return regex.search(rf"(?<!\w){regex.escape(phrase)}(?!\w)", text) is not None
+
+
+def words(text: Any) -> str:
+    """A text with its case folded and one blank between words."""
     return " ".join(unicodedata.normalize("NFKC", str(text)).casefold().split())
-
-
-SCORERS: dict[str, Callable[..., Scoring]] = {
-    "choice": choice,
-    "exact": exact,
-    "mentions": mentions,
-    "number": number,
-    "regex": pattern,
-}
-"""The names that a task's `score: {use: ...}` may give."""
