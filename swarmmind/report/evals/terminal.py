@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from swarmmind.evals.table import Cell, Estimate, Line, Table
 from swarmmind.report.evals import figures
@@ -51,8 +50,8 @@ def lines(table: Table, folder: Path | None = None, width_characters: int = WIDT
     found += _differences(table, width)
     found.append("")
     coverage = {name: getattr(table, name) for name in ("planned", "finished", "failed", "cancelled")}
-    found.append(f"episodes: {coverage_line(coverage)}")
-    found += [line for one in _remarks(table) for line in _wrapped(one, width)]
+    remarks = [f"episodes: {coverage_line(coverage)}", *_remarks(table)]
+    found += [line for one in remarks for line in _wrapped(one, width)]
     if folder is not None:
         found.append(f"report: {visible(str(folder))}/eval.html")
     return [line.rstrip() for line in found]
@@ -213,7 +212,16 @@ def _remarks(table: Table) -> list[str]:
 
 
 def _wrapped(words: str, width: int, bullet: str = "") -> list[str]:
-    return textwrap.wrap(_one_line(words), width, initial_indent=bullet, subsequent_indent="  ")
+    """Lines of whole words, later ones indented; a word that is too long for a line is broken."""
+    found, line, indent = list[str](), bullet, "  "
+    for word in _one_line(words).split(" "):
+        for piece in chop_cells(word, width - len(indent)):
+            longer = f"{line}{piece}" if line in (bullet, indent) else f"{line} {piece}"
+            if cell_len(longer) > width:
+                found.append(line)
+                longer = indent + piece
+            line = longer
+    return [*found, line]
 
 
 def _fit(words: str, most: int) -> str:

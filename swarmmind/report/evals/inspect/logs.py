@@ -1,7 +1,7 @@
 """Writes Inspect's `.eval` files: an archive of JSON, sample by sample, so that its memory is one sample's.
 
 Of Inspect nothing is needed; the format is what `inspect_ai` 0.3.285 reads (log version 2): `_journal/start.json`,
-`samples/{id}_epoch_{n}.json`, `_journal/summaries/1.json`, `summaries.json`, `reductions.json`, `header.json`.
+`samples/{id}_epoch_{n}.json`, `summaries.json`, `reductions.json`, `header.json`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from swarmmind.report.read import Source
 from swarmmind.version import __version__
 
 _VERSION = 2
+_LEVEL = 4
 _NAME = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -96,7 +97,7 @@ class _Log:
     def write(self, path: Path) -> Path:
         part = path.with_name(f".{path.stem[:80]}-{secrets.token_hex(4)}.part")
         try:
-            with ZipFile(part, "w", ZIP_DEFLATED) as archive:
+            with ZipFile(part, "w", ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
                 self._fill(archive)
             part.replace(path)
         finally:
@@ -115,9 +116,7 @@ class _Log:
             done.append(_Done(whole["id"], played, samples.summary(whole), heard.usage, heard.ended))
         spec = self._spec(models.main())
         self._put(archive, "_journal/start.json", {"version": _VERSION, "eval": spec, "plan": self._plan()})
-        summaries = [one.summary for one in done]
-        self._put(archive, "_journal/summaries/1.json", summaries)
-        self._put(archive, "summaries.json", summaries)
+        self._put(archive, "summaries.json", [one.summary for one in done])
         reduced = _reduced(done)
         self._put(archive, "reductions.json", [{"scorer": samples.SCORER, "reducer": "mean", "samples": reduced}])
         self._put(archive, "header.json", self._header(spec, done, reduced))
@@ -129,7 +128,7 @@ class _Log:
         """A member that is the same whenever it is written."""
         info = ZipInfo(name, self._time)
         info.compress_type, info.external_attr = ZIP_DEFLATED, 0o644 << 16
-        archive.writestr(info, json.dumps(value, allow_nan=False))
+        archive.writestr(info, json.dumps(value, allow_nan=False), compresslevel=_LEVEL)
 
     def _spec(self, model: str) -> dict[str, Any]:
         manifest, arm = self._given.recorded.manifest, self._arm

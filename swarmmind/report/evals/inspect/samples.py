@@ -43,7 +43,7 @@ def sample(row: Row, played: Played, name: str, epoch: int, heard: Talk) -> dict
         "input": _input(row),
         "target": row.instance.target,
         "messages": heard.messages,
-        "output": {"model": model, "choices": choices, "completion": played.output, "time": played.seconds},
+        "output": {"model": model, "choices": choices, "time": played.seconds},
         "scores": scores(played),
         "metadata": _metadata(row, played, heard),
         "model_usage": usage,
