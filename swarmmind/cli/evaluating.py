@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio.to_thread
 import typer
 
+from swarmmind import report
 from swarmmind.cli.live import Display, Watcher
 from swarmmind.cli.running import AllowCode, Json, Runs, Sets, Show, shown
 from swarmmind.errors import UserError
@@ -45,6 +47,10 @@ def evaluate(
         str | None,
         typer.Option("--into", metavar="RUN", help="Go on in an earlier eval's folder: only what is new is played."),
     ] = None,
+    output: Annotated[
+        list[Path] | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Also write .csv, .json, .xml (JUnit), .md or .eval."),
+    ] = None,
     sets: Sets = None,
     runs: Runs = Path(api.RUNS),
     allow_code: AllowCode = False,
@@ -59,11 +65,15 @@ def evaluate(
     if compare:
         overrides.append(f"compare={json.dumps([one for text in compare for one in text.split(',')])}")
     overrides += sets or []
+    formats = [(path, report.format_of(path)) for path in output or []]
 
     async def main() -> Result:
-        return await api.evaluate(
+        result = await api.evaluate(
             suite, overrides=overrides, runs=runs, into=into, allow_code=allow_code, watch=watcher.begin
         )
+        for path, form in formats:
+            await anyio.to_thread.run_sync(report.export, result.path, form, path, result.eval)
+        return result
 
     return shown(main, watcher, as_json, allow_code)
 

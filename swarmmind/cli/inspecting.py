@@ -17,6 +17,7 @@ import msgspec
 import typer
 
 from swarmmind import report
+from swarmmind.cli import evals
 from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inputs
 from swarmmind.cli.studies import price_lines
 from swarmmind.errors import UserError
@@ -26,12 +27,15 @@ from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.report.text import duration, number, share, usd, visible
 from swarmmind.runs import api
 from swarmmind.runs import folder as folders
+from swarmmind.runs.evals.plan import make_eval
+from swarmmind.runs.evals.price import price_eval
+from swarmmind.runs.evals.suites import load_suite
 from swarmmind.runs.models import embedder_price, endpoints, prices
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.price import Estimate, estimate
 from swarmmind.runs.studies.plan import make_study
 from swarmmind.runs.studies.price import concerns, price_study
-from swarmmind.spec import library, load_task, task_schema
+from swarmmind.spec import Task, library, load_task, task_schema
 from swarmmind.spec.cards import read_card
 from swarmmind.spec.library import PartKind
 from swarmmind.spec.parts import read_part
@@ -54,22 +58,22 @@ _MARGIN = "      "  # of a drawing: with it, the widest one has 78 columns
 
 
 def check(
-    task: Annotated[Path, typer.Argument(help="The task file.")],
+    task: Annotated[str, typer.Argument(help="The task file, or the name of a suite.")],
     sets: Sets = None,
     inputs: Inputs = None,
     allow_code: AllowCode = False,
     as_json: Json = False,
 ) -> int:
     """Validate a task and price its run: calls, the longest chain of them, tokens, cost, and the code it would run."""
-    loaded = load_task(task, overrides=sets or [], allow_code=True)
+    loaded = load_suite(task, overrides=sets or [], allow_code=True)
     code = loaded.code
     if code and not allow_code:
-        data: dict[str, Any] = {"task": str(task), "valid": True, "code": code, "estimate": None}
+        data: dict[str, Any] = {"task": task, "valid": True, "code": code, "estimate": None}
         return _print_check(data, None, as_json)
     plan = make_plan(loaded, parse_inputs(inputs or []), allow_code=allow_code)
     found = anyio.run(estimate, plan, prices(plan), embedder_price(plan))
     data = {
-        "task": str(task),
+        "task": task,
         "valid": True,
         "code": code,
         "agents": len(plan.society.agents),
@@ -88,7 +92,16 @@ def check(
         data["study"] = msgspec.to_builtins(price)
         study = price_lines(planned, price)
         data["warnings"] = list(dict.fromkeys([*data["warnings"], *concerns(planned, price)]))
+    if _is_eval(loaded.task):
+        evaluation = make_eval(loaded, parse_inputs(inputs or []), allow_code=allow_code)
+        total = anyio.run(price_eval, evaluation)
+        data["eval"] = msgspec.to_builtins(total)
+        study += evals.price_lines(evaluation, total)
     return _print_check(data, found, as_json, study)
+
+
+def _is_eval(task: Task) -> bool:
+    return bool(task.grid or task.compare or "evaluate" in task.model_fields_set)
 
 
 def _concerns(plan: Plan, found: Estimate) -> list[str]:
@@ -163,6 +176,7 @@ class Kind(StrEnum):
     agents = "agents"
     topologies = "topologies"
     memory = "memory"
+    evals = "evals"
     environments = "environments"
     policies = "policies"
     scorers = "scorers"
@@ -207,11 +221,18 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
         return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted(SCORERS.items())}
     if kind is Kind.optimizers:
         return {name: (one.program.__doc__ or "").strip().split("\n")[0] for name, one in sorted(OPTIMIZERS.items())}
-    folder: PartKind = "agents" if kind is Kind.agents else "topologies" if kind is Kind.topologies else "memory"
-    return {name: _description(path) for name, path in library.names(folder, Path.cwd()).items()}
+    parts: dict[Kind, PartKind] = {
+        Kind.agents: "agents",
+        Kind.topologies: "topologies",
+        Kind.memory: "memory",
+        Kind.evals: "evals",
+    }
+    return {name: _description(path, kind) for name, path in library.names(parts[kind], Path.cwd()).items()}
 
 
-def _description(path: Path) -> str:
+def _description(path: Path, kind: Kind) -> str:
+    if kind is Kind.evals:
+        return load_task(path, allow_code=True).task.description or ""
     return read_card(path).description if path.suffix == ".md" else read_part(path).description
 
 
@@ -256,8 +277,9 @@ def view(
 ) -> int:
     """Make a run's report anew and open it."""
     folder = folders.find(run, runs)
-    is_study = folders.read_json(folder / folders.ORIGIN).get("kind") == api.STUDY
-    path = (report.render_study(folder) if is_study else report.render(folder)).resolve()
+    kind = folders.read_json(folder / folders.ORIGIN).get("kind")
+    render = {api.STUDY: report.render_study, api.EVAL: report.render_eval}.get(kind, report.render)
+    path = render(folder).resolve()
     sys.stdout.write((json.dumps({"report": str(path)}) if as_json else str(path)) + "\n")
     if browser and not as_json and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
         webbrowser.open(path.as_uri())

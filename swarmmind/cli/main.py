@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from swarmmind.cli import evaluating, inspecting, optimizing, running
+from swarmmind.cli import comparing, evaluating, inspecting, optimizing, running
 from swarmmind.errors import Diverged, JournalError, UserError
 from swarmmind.report.text import visible
 
@@ -52,6 +52,8 @@ for name, command in {
     "eval": evaluating.evaluate,
     "optimize": optimizing.optimize,
     "resume": running.resume,
+    "compare": comparing.compare,
+    "export": comparing.export,
     "check": inspecting.check,
     "list": inspecting.list_parts,
     "schema": inspecting.schema,

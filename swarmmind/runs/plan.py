@@ -18,6 +18,7 @@ from swarmmind.evals.scoring import Scoring
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.items import make_dataset
+from swarmmind.runs.judging import make_judge
 from swarmmind.runs.parameters import Complain, build
 from swarmmind.runs.problems import many, one, school, whole
 from swarmmind.runs.teams import Team, make_societies, make_team, models_named
@@ -127,7 +128,8 @@ def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, al
     societies = make_societies(loaded, streams, allow_code=allow_code)
     each = team.calls(society) if team.calls else None
     times = 1 if team.whole else max(1, len(items))
-    calls = None if each is None or societies else each * times
+    judging = scoring.asks * len(items) if scoring else 0
+    calls = None if each is None or societies else each * times + judging
     name = task.name or (loaded.path.resolve().parent.name if loaded.path else "run")
     return Plan(loaded, name, streams, society, program, items, scoring, calls, models_named(loaded), societies, team)
 
@@ -136,7 +138,8 @@ def _dataset(loaded: LoadedTask, scoring: Scoring | None) -> Dataset | None:
     task = loaded.task
     if not isinstance(task.problem, DatasetProblem):
         return None
-    scored = scoring is not None and task.score is not None and ":" not in task.score.use  # one's own may need none
+    own = task.score is None or ":" in task.score.use  # which may need none
+    scored = scoring is not None and scoring.targeted and not own
     return make_dataset(task.problem, loaded.folder, complaining(loaded, ("problem",)), scored=scored)
 
 
@@ -166,10 +169,12 @@ def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:
     if ":" in score.use:
         function = load_code(score.use, loaded.folder, allow_code)
         return function if isinstance(function, Scoring) else Scoring(function)
-    if score.use not in SCORERS:
-        raise loaded.error(("score", "use"), f"unknown scorer {score.use!r}{near(score.use, list(SCORERS))}")
-    scoring = build(SCORERS[score.use], score.parameters, complain)
-    if score.target is None and not isinstance(loaded.task.problem, DatasetProblem):
+    if score.use not in SCORERS and not score.judged:
+        raise loaded.error(("score", "use"), f"unknown scorer {score.use!r}{near(score.use, [*SCORERS, 'judge'])}")
+    scoring = (
+        make_judge(loaded, score, complain) if score.judged else build(SCORERS[score.use], score.parameters, complain)
+    )
+    if scoring.targeted and score.target is None and not isinstance(loaded.task.problem, DatasetProblem):
         raise loaded.error(("score",), "needs a 'target': what is right")
     return scoring
 

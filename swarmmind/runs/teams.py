@@ -150,15 +150,32 @@ class _Seat:
         return begun
 
 
-def models_named(loaded: LoadedTask) -> dict[str, ModelSpec]:
-    """The models that agents of any of the swarms use, by the name agents know them by."""
+def authors(loaded: LoadedTask) -> list[str]:
+    """The names of the models that agents of any of the swarms use."""
     task = loaded.task
     names: dict[str, None] = {}
     for swarm in (loaded.swarm, *_inner(loaded.swarm)):
         for place, group in enumerate(swarm.swarm.groups):
             if place not in swarm.inner:
                 names[group.model or swarm.cards[group.card].model or task.model.name] = None
-    return {name: task.model if name == task.model.name else task.model_named(name) for name in names}
+    return list(names)
+
+
+def models_named(loaded: LoadedTask) -> dict[str, ModelSpec]:
+    """The models that agents of any of the swarms, and a judge, use, by the name these know them by."""
+    score = loaded.task.score
+    judge = [str(score.parameters["model"])] if score is not None and score.judged else []
+    return {name: model_of(loaded, name) for name in dict.fromkeys([*authors(loaded), *judge])}
+
+
+def model_of(loaded: LoadedTask, name: str) -> ModelSpec:
+    """The model that a name of `authors` means.
+
+    Raises:
+        ValueError: there is none; the message says what is known.
+    """
+    task = loaded.task
+    return task.model if name == task.model.name else task.model_named(name)
 
 
 def _inner(swarm: LoadedSwarm) -> Iterator[LoadedSwarm]:

@@ -12,11 +12,17 @@ from typing import Any, NamedTuple
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals.record import Kind
 from swarmmind.runs.studies.draft import Draft
-from swarmmind.spec import LoadedTask, Task, changed
+from swarmmind.spec import LoadedSwarm, LoadedTask, Task, changed
 from swarmmind.spec.evaluate import flat
 
 _ABOUT_CASES = ("problem", "score")
 _NEVER = ("seed", "budget", "grid", "compare", "eval", "optimize", "name", "schema")
+
+
+SAME_ANSWERS = ("limits", "attempts", "deadline_seconds", "transport", "api_key_env", "base_url")
+"""Of a model: how it is reached. Nothing of it shapes an answer."""
+_BESIDE = ("schema", "name", "description", "seed", "budget", "prices", "cache", "inputs")
+"""Of a task: what no episode depends on, or what is part of its own name."""
 
 
 class Variant(NamedTuple):
@@ -163,3 +169,24 @@ def _wanted(changes: Mapping[str, Any], only: Mapping[str, list[str]]) -> bool:
         for path, patterns in only.items()
         if path in changes
     )
+
+
+def essence(loaded: LoadedTask) -> Any:
+    """All of a task that shapes what its agents say and how it is scored."""
+    data = {key: value for key, value in loaded.source.data.items() if key not in _BESIDE}
+    for key in ("model", "embedder"):
+        if isinstance(data.get(key), dict):
+            data[key] = _plain(data[key])
+    data["models"] = {name: _plain(model) for name, model in (data.get("models") or {}).items()}
+    return [data, _looked_up(loaded.swarm)]
+
+
+def _looked_up(swarm: LoadedSwarm) -> list[Any]:
+    """What a swarm's names stand for."""
+    cards = [[name, card.body.text, card.parameters, repr(card.sampling)] for name, card in swarm.cards.items()]
+    parts = [[part.use, part.parameters] for part in (swarm.topology, *swarm.memory)]
+    return [cards, parts, [_looked_up(inner) for inner in swarm.inner.values()]]
+
+
+def _plain(model: Any) -> Any:
+    return {key: value for key, value in model.items() if key not in SAME_ANSWERS} if isinstance(model, dict) else model

@@ -11,19 +11,14 @@ from swarmmind.errors import UserError
 from swarmmind.evals.datasets import Item
 from swarmmind.evals.published import PUBLISHED
 from swarmmind.evals.record import Arm, Case, Episode, Instance, Manifest
-from swarmmind.runs.evals.grid import Variant, cases, digest, rows, seeds, shown, variant
+from swarmmind.runs.evals.grid import SAME_ANSWERS, Variant, cases, digest, essence, rows, seeds, shown, variant
 from swarmmind.runs.plan import Plan, make_plan
-from swarmmind.spec import EnvironmentProblem, LoadedSwarm, LoadedTask, ModelSpec
+from swarmmind.spec import EnvironmentProblem, LoadedTask, ModelSpec
 from swarmmind.spec.evaluate import Control
 
 _GOLDEN = (sqrt(5) - 1) / 2
 _TEXT = 400  # characters of a problem that the manifest keeps
 _MOST_GUESSED = 2000  # pairs of problems
-
-_SAME_ANSWERS = ("limits", "attempts", "deadline_seconds", "transport", "api_key_env", "base_url")
-"""Of a model: how it is reached. Nothing of it shapes an answer."""
-_BESIDE = ("schema", "name", "description", "seed", "budget", "prices", "cache", "inputs")
-"""Of a task: what no episode depends on, or what is part of its own name."""
 
 
 class Crew(NamedTuple):
@@ -209,7 +204,7 @@ class _Making:
             elif plan.team.whole != (self._items[found[0].id] is None and bool(plan.items)):
                 message = f"{row.name} takes the data set as a whole, and others do not: their scores cannot be paired"
                 raise self._loaded.error(("grid",), message)
-            play = digest([_essence(plan.loaded), _reached(changes)])
+            play = digest([essence(plan.loaded), _reached(changes)])
             self._crews.setdefault(play, Crew(plan))
             self._plays[f"{ids[row.name]} {case.id}"] = play
             for control in arms:
@@ -263,32 +258,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= _TEXT else f"{text[:_TEXT]}..."
 
 
-def _essence(loaded: LoadedTask) -> Any:
-    """All of a task that shapes what its agents say and how it is scored."""
-    data = {key: value for key, value in loaded.source.data.items() if key not in _BESIDE}
-    for key in ("model", "embedder"):
-        if isinstance(data.get(key), dict):
-            data[key] = _plain(data[key])
-    data["models"] = {name: _plain(model) for name, model in (data.get("models") or {}).items()}
-    return [data, _looked_up(loaded.swarm)]
-
-
-def _looked_up(swarm: LoadedSwarm) -> list[Any]:
-    """What a swarm's names stand for."""
-    cards = [[name, card.body.text, card.parameters, repr(card.sampling)] for name, card in swarm.cards.items()]
-    parts = [[part.use, part.parameters] for part in (swarm.topology, *swarm.memory)]
-    return [cards, parts, [_looked_up(inner) for inner in swarm.inner.values()]]
-
-
-def _plain(model: Any) -> Any:
-    return (
-        {key: value for key, value in model.items() if key not in _SAME_ANSWERS} if isinstance(model, dict) else model
-    )
-
-
 def _reached(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Of what makes a row: how a model is reached, where it is just this that is compared."""
-    found = {path: value for path, value in changes.items() if path.rpartition(".")[2] in _SAME_ANSWERS}
+    found = {path: value for path, value in changes.items() if path.rpartition(".")[2] in SAME_ANSWERS}
     whole = {path: value for path, value in changes.items() if isinstance(value, dict) and "base_url" in value}
     return found | whole
 
@@ -297,9 +269,9 @@ def _guesses(
     kept: Sequence[Case], instances: Sequence[Instance], items: Mapping[str, Item | None], base: Plan
 ) -> dict[str, float]:
     """What answers to other problems score on average: what is left of a score for who knows only how answers look."""
-    scoring = base.scoring
-    if scoring is None or scoring.grade is not None:
-        return {}
+    scoring, score = base.scoring, base.task.score
+    if scoring is None or scoring.grade is not None or (score is not None and ":" in score.use):
+        return {}  # it takes long, or is somebody's own
     columns = {case.id: case.column for case in kept}
     targets: dict[str, list[Any]] = {}
     for instance in instances:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from swarmmind.evals.datasets import Item
-from swarmmind.evals.scorers import SCORERS
 from swarmmind.optimizers.study import Split
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.rows import read_items
@@ -85,5 +84,6 @@ def _file(plan: Plan, name: str, file: str) -> list[Item]:
     problem = plan.task.problem
     if not isinstance(problem, DatasetProblem):
         raise plan.loaded.error(("optimize", name), "must be a number: worlds are made, not read from a file")
-    scored = plan.task.score is not None and plan.task.score.use in SCORERS
+    score = plan.task.score
+    scored = score is not None and ":" not in score.use and plan.scoring is not None and plan.scoring.targeted
     return read_items(DatasetProblem(dataset=file, fields=problem.fields), plan.loaded.folder, scored=scored)
