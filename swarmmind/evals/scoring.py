@@ -49,6 +49,8 @@ class Scoring(NamedTuple):
         output: what agents are asked for.
         marked: whether prose should end with a marked answer; not where the whole of it is scored.
         grade: judges in the place of `score`, for what takes time or asks a model; `None` if `score` does.
+        targeted: whether a target is needed.
+        asks: how many model calls a judgment takes.
     """
 
     score: Callable[[Any, Any], float]
@@ -56,6 +58,8 @@ class Scoring(NamedTuple):
     output: Output = TEXT
     marked: bool = True
     grade: Grade | None = None
+    targeted: bool = True
+    asks: int = 0
 
     @property
     def judge(self) -> Callable[[Any, Any], float] | None:

@@ -314,6 +314,9 @@ class _Finder:
             self.faults.append(self._source.fault(("inputs",), message, key=True))
         if self._task.score is not None:
             self._code(self._task.score.use, self._source.deepest(("score", "use")))
+            judge = self._task.score.parameters.get("model")
+            if self._task.score.judged and isinstance(judge, str):
+                self._model(judge, self._source, ("score", "model"))
         cache = self._task.cache
         if isinstance(cache, str):
             self._check(lambda: paths.inside(self._folder, cache), ("cache",))

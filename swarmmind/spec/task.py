@@ -212,6 +212,11 @@ class Score(Open):
     use: str = Field(min_length=1, description="The scorer's name, e.g. exact.")
     target: Any = Field(default=None, description="What is right; a data set brings its own.")
 
+    @property
+    def judged(self) -> bool:
+        """Whether a model judges: the one that its parameter `model` names."""
+        return self.use == "judge"
+
 
 def _score(value: Any) -> Any:
     return value if isinstance(value, Score) else _part(value)
