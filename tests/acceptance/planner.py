@@ -27,7 +27,8 @@ from .paired import over, paired, rehearse
 
 ROLES = ("actor", "decomposer", "monitor", "predictor", "evaluator", "coordinator")
 BREADTH, DEPTH = 2, 2
-SEEDS: dict[Any, range] = {3: range(900, 908), 4: range(900, 902)}
+SEEDS: dict[Any, range] = {3: range(900, 924), 4: range(900, 902)}
+FEWER = 8  # seeds, for evaluators that know less
 SPEC = {
     "full": (0.89, 0.01, 0.79, 0.01),
     "no monitor": (0.59, 0.67, 0.50, 1.71),
@@ -149,7 +150,7 @@ def _prompt(row: Sequence[str]) -> str:
 def run() -> Experiment:
     """Play all arms; the evaluators that know less with three disks alone."""
     found = {
-        (name, disks): over(SEEDS[disks], play, arm, disks)
+        (name, disks): over(SEEDS[disks] if name in SPEC else SEEDS[disks][:FEWER], play, arm, disks)
         for name, arm in ARMS.items()
         for disks in SEEDS
         if disks == 3 or name in SPEC
@@ -184,7 +185,8 @@ def _solved(played: Sequence[Played]) -> float:
 
 def _apart(found: Found, better: str, worse: str, disks: int) -> float:
     one, other = ([float(each.solved) for each in _courses(found[name, disks])] for name in (better, worse))
-    return paired(one, other)[0]
+    shared = min(len(one), len(other))
+    return paired(one[:shared], other[:shared])[0]
 
 
 def _courses(played: Sequence[Played]) -> list[Course]:
@@ -197,12 +199,8 @@ def _expect_worth(experiment: Experiment, found: Found) -> None:
         experiment.expect(f"full - no monitor, {problems}", _apart(found, "full", "no monitor", disks), ">=", 0.2)
         experiment.expect(f"full - actor only, {problems}", _apart(found, "full", "actor only", disks), ">=", 0.45)
         experiment.expect(f"full - no tree, {problems}", _apart(found, "full", "no tree", disks), ">=", 0.2)
-        experiment.expect(
-            f"invalid moves of full, {problems}",
-            mean(each.invalid for each in _courses(found["full", disks])),
-            "<=",
-            0.05,
-        )
+        invalid = mean(each.invalid for each in found["full", disks])
+        experiment.expect(f"invalid moves of full, {problems}", invalid, "<=", 0.05)
         for name, spec in SPEC.items():
             off = abs(_solved(found[name, disks]) - spec[0 if disks == 3 else 2])
             experiment.expect(f"{name}, {problems}: off the spec's share by", off, "<=", 0.1)
@@ -216,9 +214,8 @@ def _expect_worth(experiment: Experiment, found: Found) -> None:
 
 def _expect_log(experiment: Experiment, found: Found) -> None:
     full = [each for disks in SEEDS for each in found["full", disks]]
-    experiment.expect(
-        "leaves estimated for a move, at most", max(each.log.leaves for each in full), "<=", BREADTH**DEPTH
-    )
+    leaves = max(each.log.leaves for each in full)
+    experiment.expect("leaves estimated for a move, at most", leaves, "<=", BREADTH**DEPTH)
     objections, heard = (sum(each.log[at] for each in full) for at in (1, 2))
     experiment.expect("objections that were answered", objections, ">=", 1000)
     experiment.expect("of these, in the actor's next prompt", heard, "==", objections)

@@ -36,6 +36,7 @@ def judged(count: int) -> Society:
 
 ELSEWHERE = {
     "world": "plays an environment, not a question: tests/topologies/test_world.py",
+    "planner": "makes its value of several answers: tests/topologies/test_planner_mishaps.py",
     **dict.fromkeys(("omne", "sapo", "swarmsys"), "below, with what they need"),
 }
 ASIDES = {"mindstorm": ["ask"]}  # the organizers' questions

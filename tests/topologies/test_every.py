@@ -36,10 +36,11 @@ ONE_EACH = [name for name in PARTS if name in TOPOLOGIES]
 TEXTS = [name for name in PARTS if not SCENES.get(name, Scene()).world]
 APART = {"solo", "vote", "self-consistency", "world"}  # nobody reads what others said
 TIMED = {"gossip"}  # what is asked depends on how long answers take: deadlines are part of what it does
-BUILT = {"swarmsys"}  # if a budget ends it, its value is put together from what several said
+BUILT = {"planner", "swarmsys"}  # if a budget ends it, its value is put together from what several said
 FLOWING = [name for name in PARTS if name.startswith(("macnet", "hierarchy", "gptswarm", "workflow"))]
 # What is asked for that is no answer to the question, so that nothing is there to return if that is all there was.
 NO_ANSWERS = {"ask", "criticize", "judge", "explore", "work", "end", "message"}
+NO_ANSWERS |= {"decompose", "propose", "check", "predict", "estimate", "compare"}
 
 
 # --- failing ----------------------------------------------------------------------------------------------------------

@@ -90,6 +90,10 @@ SCENES = {
     "sapo": Scene(parameters={"rounds": 3, "tasks": 2}, lessons=True),
     "swarmsys": Scene({"explorer": 2, "worker": 5, "validator": 3}),
     "hierarchy": Scene(parameters={"branching": 3}),
+    "planner": Scene(
+        {"decomposer": 1, "actor": 2, "monitor": 3, "predictor": 2, "evaluator": 2, "coordinator": 1},
+        {"moves": 2, "tries": 3},
+    ),
     "peer-ranking": Scene(parameters={"pairs": 3}),
     "workflow": Scene({"explorer": 2, "worker": 5, "validator": 3}, {"steps": _STEPS}),
 }
