@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from swarmmind.evals.record import Instance, Played, Row
+from swarmmind.report.evals import figures
 from swarmmind.report.evals.source import Told
 from swarmmind.report.pack import CHUNK_CHARACTERS, Packer
 
@@ -39,7 +40,10 @@ class Episodes:
         self._packer = Packer()
         self._places: list[tuple[int, int]] = []
         self._played: dict[tuple[str, str], list[Row]] = {}
+        self._cases = {case.id: case for case in manifest.cases}
+        self._labels: set[str] = set()
         for row in told.recorded.rows():
+            self._labels.add(row.label)
             self._played.setdefault((row.instance.id, row.arm.id), []).append(row)
         self._instances = sorted(manifest.instances, key=self._ease)
 
@@ -103,12 +107,17 @@ class Episodes:
             "cases": [(case.column or case.id)[:_NAME_CHARACTERS] for case in manifest.cases],
             "seeds": manifest.seeds,
             "planned": planned,
-            "instances": [[one.id, cases[one.case], one.text[:_HEAD_CHARACTERS]] for one in self._instances],
+            "instances": [[self._called(one), cases[one.case], one.text[:_HEAD_CHARACTERS]] for one in self._instances],
             "episodes": [self._numbers(arm.id) for arm in manifest.arms],
             "places": self._places,
+            "units": {name: unit for name, unit in list(manifest.units.items())[:_METRICS] if unit != 1},
+            "shared": sum(map(len, self._played.values())) - len(self._labels),
             "left_out": self.left_out,
             "clipped": self.clipped,
         }
+
+    def _called(self, instance: Instance) -> str:
+        return figures.called(instance, self._cases[instance.case])[:_NAME_CHARACTERS]
 
     def _numbers(self, arm: str) -> dict[str, list[Any]]:
         """An arm's numbers; a score is `null` if the episode was not played, and `false` if it has none."""

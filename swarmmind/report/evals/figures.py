@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from swarmmind.evals.record import Case, Instance
 from swarmmind.evals.table import Cell, Difference, Estimate, Line, Table
 from swarmmind.report.studies.verdict import score
 from swarmmind.report.text import number, usd
@@ -81,6 +82,24 @@ def differences(table: Table) -> list[Difference]:
 def axes(line: Line) -> str:
     """An arm's place in the grid in words."""
     return ", ".join(f"{path}: {value}" for path, value in line.arm.axes.items())
+
+
+def heads(columns: list[str]) -> list[str]:
+    """What stands above columns: the family that all of them belong to, up to the last stroke, says nothing."""
+    families = {column.rpartition("/")[0] for column in columns}
+    return [column.rpartition("/")[2] for column in columns] if len(families) == 1 < len(columns) else columns
+
+
+def called(instance: Instance, case: Case) -> str:
+    """The name of an instance; a world, which is the only one of its case, is called like that."""
+    return case.column if instance.id == case.id and case.column else instance.id
+
+
+def measured(rows: list[Cell], name: str) -> list[str]:
+    """A metric that is shown beside, of each row; empty where it was not measured."""
+    found = [one.also.get(name) for one in rows]
+    places = decimals(end for one in found if one for end in (one.low, one.mean, one.high) if end is not None)
+    return [estimate(one, places) if one else "" for one in found]
 
 
 def cells(line: Line, columns: list[str]) -> Iterator[tuple[str, Cell]]:

@@ -57,7 +57,7 @@ def _counts(rows: list[Row], enough: float) -> tuple[int, int, int]:
 
 
 def _case(row: Row, enough: float) -> str:
-    name = f"{row.instance.id} seed {row.seed}"
+    name = f"{figures.called(row.instance, row.case)} seed {row.seed}"
     seconds = row.played.seconds if row.played is not None else 0.0
     head = f'<testcase classname={_name(f"eval.{row.arm.name}")} name={_name(name)} time="{seconds:.3f}"'
     body = _told(row, enough)

@@ -13,8 +13,9 @@ from swarmmind.report.evals.episodes import LIMIT_BYTES, Episodes
 from swarmmind.report.evals.source import Told, told
 
 PAGE = "eval.html"
-_TOTAL_WIDTH, _COLUMN_WIDTH, _DIFFERENCE_WIDTH = 300.0, 150.0, 260.0
+_DIFFERENCE_WIDTH = 260.0
 _MOST_DIFFERENCES = 400
+_FEW_COLUMNS = 3
 _SCRIPTS = ("core.js", "eval_detail.js", "eval_map.js", "eval_table.js", "eval.js")
 
 
@@ -38,10 +39,11 @@ def render_eval(folder: Path, table: Table | None = None, limit_bytes: int = LIM
 
 
 class _Place(NamedTuple):
-    """A cell of the leaderboard: what it says, and its whisker in the picture of its column."""
+    """A cell of the leaderboard: its mean, its interval, and its whisker in the picture of its column."""
 
     cell: Cell | None
     words: str
+    ends: str
     bar: drawn.Bar | None
 
 
@@ -49,7 +51,8 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
     table, manifest = given.table, given.recorded.manifest
     result = shell.Lenient(given.result)
     rows = figures.ordered(table)
-    forests = {column: _forest(table, rows, column) for column in ("", *table.columns)}
+    widths = (320, 150) if len(table.columns) <= _FEW_COLUMNS else (220, 116)
+    forests = {name: drawn.forest(table, rows, name, widths[bool(name)]) for name in ("", *table.columns)}
     decimals = {column: figures.decimals(figures.values(table, column)) for column in forests}
     episodes = Episodes(given, limit_bytes)
     return shell.document(
@@ -62,6 +65,8 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
         table=table,
         manifest=manifest,
         rows=rows,
+        heads=figures.heads(table.columns),
+        widths=widths,
         kinds=figures.KINDS,
         forests=forests,
         places=[_places(line, row, forests, decimals) for row, line in enumerate(rows)],
@@ -80,10 +85,6 @@ def _pieces(given: Told, limit_bytes: int) -> Iterator[str]:
     )
 
 
-def _forest(table: Table, rows: list[Line], column: str) -> drawn.Forest:
-    return drawn.forest(table, rows, column, _COLUMN_WIDTH if column else _TOTAL_WIDTH)
-
-
 def _places(line: Line, row: int, forests: dict[str, drawn.Forest], decimals: dict[str, int]) -> dict[str, _Place]:
     """A row's cells by column."""
     cells = {"": line.total, **line.columns}
@@ -91,7 +92,8 @@ def _places(line: Line, row: int, forests: dict[str, drawn.Forest], decimals: di
 
 
 def _place(cell: Cell | None, decimals: int, bar: drawn.Bar | None) -> _Place:
-    return _Place(cell, "" if cell is None else figures.estimate(cell.score, decimals), bar)
+    words, stroke, ends = ("" if cell is None else figures.estimate(cell.score, decimals)).partition("[")
+    return _Place(cell, words, stroke + ends, bar)
 
 
 def _bill(rows: list[Line]) -> tuple[list[str], list[list[str]]]:
@@ -99,17 +101,17 @@ def _bill(rows: list[Line]) -> tuple[list[str], list[list[str]]]:
     ks = sorted({k for line in rows for k in line.total.pass_at}, key=lambda k: (len(k), k))
     also = list(dict.fromkeys(name for line in rows for name in line.total.also))
     heads = ["calls", "tokens", "USD", "time", "episodes", "missing", "flip rate", *(f"pass@{k}" for k in ks), *also]
-    cells = [_costs(line.total, ks, also) for line in rows]
+    beside = [figures.measured([line.total for line in rows], name) for name in also]
+    cells = [[*_costs(line.total, ks), *(one[row] for one in beside)] for row, line in enumerate(rows)]
     kept = [place for place in range(len(heads)) if any(row[place] for row in cells)]
     return [heads[place] for place in kept], [[row[place] for place in kept] for row in cells]
 
 
-def _costs(cell: Cell, ks: list[str], also: list[str]) -> list[str]:
+def _costs(cell: Cell, ks: list[str]) -> list[str]:
     known = [text.number(float(f"{cell.calls:.4g}")), figures.tokens(cell.tokens), figures.money(cell.usd)]
     known += [text.duration(cell.seconds), text.number(cell.planned), text.number(cell.missing) if cell.missing else ""]
     shares = [cell.flip_rate, *(cell.pass_at.get(k) for k in ks)]
-    known += ["" if share is None else text.share(share, 1) for share in shares]
-    return known + [figures.estimate(cell.also[name]) if name in cell.also else "" for name in also]
+    return known + ["" if share is None else text.share(share, 1) for share in shares]
 
 
 class _Compared(NamedTuple):

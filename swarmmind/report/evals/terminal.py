@@ -86,8 +86,9 @@ def _scores(table: Table) -> list[_Column]:
     found.append(_Column("", _bars(table, rows), left=True))
     if len(set(counts)) > 1:
         found.append(_Column("n", list(map(number, counts))))
+    heads = zip(table.columns, figures.heads(table.columns), strict=True)
     return found + [
-        _column(table, _fit(one, 24), one, [line.columns.get(one) for line in rows]) for one in table.columns
+        _column(table, _fit(head, 24), one, [line.columns.get(one) for line in rows]) for one, head in heads
     ]
 
 
@@ -145,12 +146,8 @@ def _bill(table: Table) -> list[_Column]:
     return [
         *(_Column(head, [say(one) for one in rows]) for head, there, say in wanted if there),
         *(_Column(f"pass@{k}", [_share(one.pass_at.get(k)) for one in rows]) for k in ks),
-        *(_Column(_fit(name, 24), [_measured(one, name) for one in rows]) for name in also),
+        *(_Column(_fit(name, 24), figures.measured(rows, name)) for name in also),
     ]
-
-
-def _measured(cell: Cell, name: str) -> str:
-    return figures.estimate(cell.also[name]) if name in cell.also else ""
 
 
 def _share(value: float | None) -> str:
@@ -188,11 +185,7 @@ def _differences(table: Table, width: int) -> list[str]:
     found = figures.differences(table)
     if not found:
         return []
-    shown = [
-        line
-        for one in found[:_DIFFERENCES]
-        for line in _wrapped(f"{one.verdict}: {one.words[:_WORDS_CHARACTERS]}", width, "- ")
-    ]
+    shown = [line for one in found[:_DIFFERENCES] for line in _wrapped(one.words[:_WORDS_CHARACTERS], width, "- ")]
     left = len(found) - _DIFFERENCES
     more = [f"  and {_count(left, 'comparison')} more in the report"] if left > 0 else []
     return ["", *shown, *more]

@@ -124,7 +124,9 @@ def _differences(lines: Sequence[Line]) -> list[Difference]:
             continue
         mean = first.total.score.mean - other.total.score.mean
         verdict = "better" if mean > 0.05 else "worse" if mean < -0.05 else "cannot tell"
-        words = f"{first.arm.name} less {other.arm.name}: {mean:+.3f} ({mean - 0.05:.3f} to {mean + 0.05:.3f})"
+        words = (
+            f"{verdict}: {first.arm.name} less {other.arm.name}: {mean:+.3f} ({mean - 0.05:.3f} to {mean + 0.05:.3f})"
+        )
         why = other.arm.kind
         found.append(
             Difference(

@@ -86,7 +86,7 @@ class _Log:
         mark = f"{manifest.name}\n{arm.id}\n{given.folder.name}".encode("utf-8", "surrogatepass")
         self._id = blake2b(mark, digest_size=11).hexdigest()
         self._rows = [row for row in given.recorded.rows() if row.arm is arm]
-        self._ids = samples.ids(manifest.instances)
+        self._ids = samples.ids(manifest)
         self._epochs = {seed: number for number, seed in enumerate(manifest.seeds, 1)}
         time = datetime.fromtimestamp(began, UTC)
         self._created = time.isoformat(timespec="seconds")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from swarmmind.evals.record import Instance, Played, Row
+from swarmmind.evals.record import Manifest, Played, Row
 from swarmmind.report import text
+from swarmmind.report.evals import figures
 from swarmmind.report.evals.inspect.talk import Talk, spent
 
 SCORER = "score"
@@ -17,13 +17,15 @@ _UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
 _ID_CHARACTERS, _SUMMARY_CHARACTERS = 120, 1000
 
 
-def ids(instances: Iterable[Instance]) -> dict[str, str]:
+def ids(manifest: Manifest) -> dict[str, str]:
     """Ids of samples by instance: also names in an archive, so no path, and no two the same in any case of letters."""
     found: dict[str, str] = {}
     taken: set[str] = set()
-    for instance in instances:
-        plain = _UNSAFE.sub("_", text.visible(instance.id)).strip(". ") or "instance"
-        if plain != instance.id or len(plain) > _ID_CHARACTERS or plain.lower() in taken:
+    cases = {case.id: case for case in manifest.cases}
+    for instance in manifest.instances:
+        name = figures.called(instance, cases[instance.case])
+        plain = _UNSAFE.sub("_", text.visible(name)).strip(". ") or "instance"
+        if plain != name or len(plain) > _ID_CHARACTERS or plain.lower() in taken:
             mark = blake2b(instance.id.encode("utf-8", "surrogatepass"), digest_size=5).hexdigest()
             plain = f"{plain[:_ID_CHARACTERS]}-{mark}"
         taken.add(plain.lower())
