@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 from swarmmind.evals.sandbox.wire import Exited, Far, Gone, Late, Raised, Unsendable, Wire
 
@@ -109,9 +109,11 @@ def _verdict(wire: Wire, tests: Sequence[str], entry: str) -> tuple[bool | None,
         return None, f"the tests are not Python: {error}"
     try:
         defined = wire.ask("run")
-        names = _known(defined, trees, entry)
     except BaseException as error:
         return _told(error, "running it")
+    if not isinstance(defined, dict):
+        return False, "the code does not keep to the protocol"
+    names = _known(cast("dict[str, Any]", defined), trees, entry)
     if entry and entry not in names:
         return False, f"wrong: defines no {entry!r}"
     scope: dict[str, Any] = {"__name__": "tests", **names}

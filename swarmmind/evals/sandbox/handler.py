@@ -21,7 +21,6 @@ from swarmmind.evals.sandbox.tests import Bounds, Ran, RunTests, Walls
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.meter import Meter
 
-_WALL_FACTOR = 3  # by which the clock may run ahead of the processor time that is allowed, on a busy machine
 _GRACE_SECONDS = 15.0
 _BOOT = """
 import sys, types
@@ -93,8 +92,14 @@ class _Job:
 
     def _run(self, folder: str) -> Ran:
         effect, bounds = self._effect, self._effect.bounds
-        wall = float(_WALL_FACTOR * bounds.seconds)
-        order = [folder, bounds.seconds, wall, bounds.memory_mb, bounds.walls == "weak", list(self._without)]
+        order = [
+            folder,
+            bounds.seconds,
+            bounds.wall_seconds,
+            bounds.memory_mb,
+            bounds.walls == "weak",
+            list(self._without),
+        ]
         packages = [str(_HERE.parents[1]), str(_HERE.parent), str(_HERE)]
         with _file(effect.code) as code, _file(json.dumps({"tests": effect.tests, "entry": effect.entry})) as tests:
             fds = code.fileno(), tests.fileno()
@@ -111,7 +116,7 @@ class _Job:
             try:
                 if self._killed:
                     self.kill()
-                out, err = process.communicate(timeout=wall + _GRACE_SECONDS)
+                out, err = process.communicate(timeout=bounds.wall_seconds + _GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 return Ran(failure=Failure("timeout", "sandbox: did not end in time"))
             finally:

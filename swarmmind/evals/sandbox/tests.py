@@ -15,12 +15,14 @@ class Bounds(msgspec.Struct, frozen=True):
     """What a run of tests may take.
 
     Attributes:
-        seconds: of processor time, for the code and for the tests each; on the clock it may take thrice as long.
+        seconds: of processor time, for the code and for the tests each.
+        wall_seconds: on the clock, for both together; more than `seconds`, since others may keep the machine busy.
         memory_mb: of address space, for the code and for the tests each.
         walls: `strong` refuses to run where the machine cannot shut the code in; `weak` does with what there is.
     """
 
     seconds: int = 10
+    wall_seconds: float = 60.0
     memory_mb: int = 512
     walls: Walls = "strong"
 

@@ -116,9 +116,10 @@ class Wire:
 
         Raises:
             Gone, Late, Unsendable: see there.
+            MemoryError: the answer is larger than `MAX_FRAME_BYTES`.
             Exception: what the operation raised.
         """
-        self._send(["do", operation, [self.pack(argument) for argument in arguments]])
+        self._send(_framed(["do", operation, [self.pack(argument) for argument in arguments]]))
         while True:
             frame = self._receive()
             if frame[0] == "do":
@@ -143,15 +144,14 @@ class Wire:
         try:
             arguments = [self.unpack(one) for one in packed]
             result = self.pack(self._serve(operation, arguments))
-            changes = self._changes(operation, packed, arguments)
+            body = _framed(["ok", result, self._changes(operation, packed, arguments)])
         except Gone:
             raise
         except BaseException as error:  # a copy of it is raised on the other side
             kind = type(error).__name__
             final = kind if isinstance(error, Exception) else f"!{kind}"
-            self._send(["no", final, _said(error)])
-        else:
-            self._send(["ok", result, changes])
+            body = _framed(["no", final, _said(error)])
+        self._send(body)
 
     def _changes(self, operation: str, packed: list[Any], arguments: list[Any]) -> list[Any]:
         """Which positional arguments of a call were changed, and into what."""
@@ -175,9 +175,8 @@ class Wire:
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
-    def _send(self, frame: list[Any]) -> None:
-        body = json.dumps(frame).encode()
-        rest = memoryview(struct.pack("=I", len(body)) + body)
+    def _send(self, body: bytes) -> None:
+        rest = memoryview(body)
         try:
             while rest:
                 rest = rest[os.write(self._write, rest) :]
@@ -187,7 +186,7 @@ class Wire:
     def _receive(self) -> list[Any]:
         (size,) = struct.unpack("=I", self._exactly(4))
         if size > MAX_FRAME_BYTES:
-            raise Gone
+            raise MemoryError
         try:
             frame = json.loads(self._exactly(size))
         except (ValueError, RecursionError):
@@ -300,6 +299,13 @@ class Wire:
         if tag == "library":
             return _looked_up(*body)
         return self._mine[body] if tag == "yours" else self._far(self, int(body))
+
+
+def _framed(frame: list[Any]) -> bytes:
+    body = json.dumps(frame).encode()
+    if len(body) > MAX_FRAME_BYTES:
+        raise MemoryError
+    return struct.pack("=I", len(body)) + body
 
 
 def _is_standard(module: str) -> bool:

@@ -14,6 +14,7 @@ from swarmmind.evals.scoring import Answer, Mark, Scoring
 from swarmmind.ports import Context
 
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)[^`]*")
+_WALL_FACTOR = 6.0
 _MAX_SECONDS, _MAX_MEMORY_MB = 600, 16_384
 
 
@@ -48,7 +49,8 @@ def unit_tests(seconds: int = 10, memory_mb: int = 512, sandbox: Walls = "strong
     objects of classes of its own.
 
     Args:
-        seconds: of processor time, for the code and for the tests each, 1 to 600; on the clock thrice as long.
+        seconds: of processor time, for the code and for the tests each, 1 to 600; on the clock six times as long, since
+            others may keep the machine busy.
         memory_mb: of address space, for each, 64 to 16384.
         sandbox: `strong` needs Linux and a machine that lets code be shut in; `weak` does with what there is.
 
@@ -61,7 +63,7 @@ def unit_tests(seconds: int = 10, memory_mb: int = 512, sandbox: Walls = "strong
     if not 64 <= memory_mb <= _MAX_MEMORY_MB:
         raise UserError(f"score.memory_mb: must be 64 to {_MAX_MEMORY_MB}, got {memory_mb}")
     require(sandbox)
-    bounds = Bounds(seconds, memory_mb, sandbox)
+    bounds = Bounds(seconds, _WALL_FACTOR * seconds, memory_mb, sandbox)
 
     def grade(ctx: Context, answer: Answer) -> Program:
         asked = _asked(answer.target)
