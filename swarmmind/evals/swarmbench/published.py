@@ -96,7 +96,7 @@ def row(name: str, cells: Mapping[str, Published], table: str, total: float | No
 PUBLISHED_ROWS: list[PublishedRow] = [
     *(row(name, cells, "S.1", total) for (name, cells), total in zip(PAPER_ROWS.items(), _TOTALS, strict=True)),
     row("human players", HUMANS, "S.3"),
-    row("gemini-2.0-flash, central control", CENTRAL, "S.5"),
-    row("rules of the paper, the best per task", RULES, "S.2"),
+    row("central gemini-2.0-flash", CENTRAL, "S.5"),
+    row("best of the paper's rules", RULES, "S.2"),
 ]
 """What stands beside the suite `swarmbench`."""

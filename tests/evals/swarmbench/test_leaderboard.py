@@ -38,7 +38,7 @@ def test_rows_stand_in_order_of_the_sum_of_the_means_beside_the_papers() -> None
     silent = line("still", {task: [0.0, 0.0] for task in SCORES})
     found = leaderboard(table(silent, rules, beside=published("swarmbench")))
     assert [row.name for row in found[:4]] == [
-        "rules", "gemini-2.0-flash, central control", "gemini-2.0-flash", "o4-mini",
+        "rules", "central gemini-2.0-flash", "gemini-2.0-flash", "o4-mini",
     ]  # fmt: skip
     assert found[0].total == pytest.approx(10.5 + 100 + 4.5 + 11.75 + 8)
     assert found[0].cells[0] == (10.5, 1.5)  # the population's deviation

@@ -38,7 +38,7 @@ def test_the_main_table_comes_first_best_first_with_humans_central_control_and_r
 def test_noisy_rows_have_the_averages_that_the_paper_prints() -> None:
     rows = published("swarmbench-noise")
     for noisy, clean in zip(rows[::2], rows[1::2], strict=True):
-        assert noisy.name == f"{clean.name}, corrupted and late"
+        assert noisy.name == f"{clean.name}, noisy"
         assert (noisy.total or 0) / 5 == pytest.approx(NOISY_AVERAGES[clean.name], abs=1e-9)
     assert {row.name for row in rows[1::2]} == set(NOISY_AVERAGES)
 
