@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import Any, cast
 
-from swarmmind.evals.sandbox.wire import Exited, Far, Gone, Late, Raised, Unsendable, Wire
+from swarmmind.evals.sandbox.wire import Broken, Exited, Far, Gone, Late, Raised, Unsendable, Wire
 
 _MAX_REASON = 200
+_BROKEN = "the code does not keep to the protocol"
 LOST = "lost"
 """The verdict's reason where the code's process is gone; who watches it knows why."""
 
@@ -112,7 +113,7 @@ def _verdict(wire: Wire, tests: Sequence[str], entry: str) -> tuple[bool | None,
     except BaseException as error:
         return _told(error, "running it")
     if not isinstance(defined, dict):
-        return False, "the code does not keep to the protocol"
+        return False, _BROKEN
     names = _known(cast("dict[str, Any]", defined), trees, entry)
     if entry and entry not in names:
         return False, f"wrong: defines no {entry!r}"
@@ -148,6 +149,8 @@ def _known(defined: Mapping[str, Any], trees: Sequence[ast.AST], entry: str) -> 
 def _told(error: BaseException, where: str) -> tuple[bool | None, str]:
     if isinstance(error, Unsendable):
         return None, f"{error}, at: {where}"
+    if isinstance(error, Broken):
+        return False, _BROKEN
     if isinstance(error, Gone):
         return False, LOST
     if isinstance(error, Late):

@@ -32,7 +32,11 @@ _MAX_MESSAGE = 300
 
 
 class Gone(BaseException):
-    """The other side is not there any more, or does not keep to the protocol."""
+    """The other side is not there any more."""
+
+
+class Broken(Gone):
+    """The other side does not keep to the protocol."""
 
 
 class Late(BaseException):
@@ -116,7 +120,6 @@ class Wire:
 
         Raises:
             Gone, Late, Unsendable: see there.
-            MemoryError: the answer is larger than `MAX_FRAME_BYTES`.
             Exception: what the operation raised.
         """
         self._send(_framed(["do", operation, [self.pack(argument) for argument in arguments]]))
@@ -186,13 +189,13 @@ class Wire:
     def _receive(self) -> list[Any]:
         (size,) = struct.unpack("=I", self._exactly(4))
         if size > MAX_FRAME_BYTES:
-            raise MemoryError
+            raise Broken
         try:
             frame = json.loads(self._exactly(size))
         except (ValueError, RecursionError):
-            raise Gone from None
+            raise Broken from None
         if not isinstance(frame, list) or len(cast("list[Any]", frame)) != 3:
-            raise Gone
+            raise Broken
         return cast("list[Any]", frame)
 
     def _exactly(self, size: int) -> bytes:
@@ -272,14 +275,14 @@ class Wire:
         """The value that JSON stands for.
 
         Raises:
-            Gone: it stands for none.
+            Broken: it stands for none.
         """
         if not isinstance(data, list):
             return data
         try:
             return self._unpacked(*cast("list[Any]", data))
         except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, AttributeError, RecursionError):
-            raise Gone from None
+            raise Broken from None
 
     def _unpacked(self, tag: str, body: Any) -> Any:
         if tag in _SEQUENCES:

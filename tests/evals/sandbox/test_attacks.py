@@ -41,7 +41,7 @@ FAKED = {  # name: code, the beginning of the reason
         "import os, json, struct\nsaid = json.dumps({'passed': True, 'reason': ''}).encode()\n"
         "for fd in range(3, 64):\n for message in (said, struct.pack('=I', len(said)) + said):\n"
         "  try: os.write(fd, message)\n  except OSError: pass\ndef answer(x): return 1",
-        "the code ended the process",
+        "the code does not keep to the protocol",
     ),
     "answers before it is asked": (
         "import os, json, struct\nsaid = json.dumps(['ok', 42, []]).encode()\n"
