@@ -216,6 +216,19 @@ def test_a_policy_that_is_asked_again_says_the_same_again() -> None:
     assert player(game.turns()[name].observation, random.Random(1)) == first
 
 
+def test_networks_played_with_one_seed_are_not_one_sample() -> None:
+    votes: set[tuple[str | None, ...]] = set()
+    for family, index in itertools.product(FAMILIES, range(3)):
+        game = AgentsNet("consensus", 8, family, index, rounds=1)
+        rng = {name: random.Random(at) for at, name in enumerate(game.agents)}  # as a run does: by the agent's place
+        team = {name: POLICIES["agentsnet-random"](Agent(name, "peer")) for name in game.agents}
+        while not game.done:
+            turns = game.turns().items()
+            game.step({name: said(team[name](turn.observation, rng[name])) for name, turn in turns})
+        votes.add(tuple(answers(game)))
+    assert len(votes) > 6
+
+
 FLOORS = {  # soft and solved for 4, 8 and 16 agents (200 draws per graph in the specification)
     "coloring": ((0.749, 0.178), (0.856, 0.094), (0.870, 0.009)),
     "vertex_cover": ((0.651, 0.219), (0.716, 0.028), (0.745, 0.000)),

@@ -12,6 +12,7 @@ from swarmmind.effects import Agent
 from swarmmind.errors import UserError
 from swarmmind.evals.agentsnet.prompt import Observation
 from swarmmind.evals.agentsnet.reading import MARKER
+from swarmmind.rng import Streams
 
 
 class Algorithm(Protocol):
@@ -39,6 +40,9 @@ Begun: TypeAlias = Callable[[Observation, int], Algorithm]
 class Player:
     """An agent that follows the algorithm of its problem and remembers.
 
+    Its chance is that of its agent, of its problem and of its name: on two networks it does not draw the same numbers,
+    which would make them one sample.
+
     Args:
         name: of the policy.
         algorithms: by problem.
@@ -50,6 +54,7 @@ class Player:
         self._salt = int(agent.parameters.get("salt", 0))
         self._part: Algorithm | None = None
         self._said = ""
+        self._chance = random.Random(0)
 
     def __call__(self, observation: Observation, rng: random.Random) -> str:
         """Its messages as one JSON object, JSON themselves; in the end its answer behind the marker.
@@ -61,7 +66,9 @@ class Player:
             return self._said
         if self._part is None or observation.round == 0:
             self._part = self._begun(observation)
-        part = self._part
+            own = "/".join((observation.problem, observation.name, *observation.neighbors))
+            self._chance = Streams(rng.getrandbits(63)).rng(own)
+        part, rng = self._part, self._chance
         heard = _heard(observation.inbox, part.message)
         if observation.final:
             self._said = f"{MARKER} {part.answer(observation, heard, rng)}"
