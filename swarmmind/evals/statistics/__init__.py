@@ -3,9 +3,10 @@
 All of it is pure functions of numbers; scipy is imported when it is first used.
 """
 
-from swarmmind.evals.statistics.differences import MARGIN, Side, compare, difference, paired_difference
+from swarmmind.evals.statistics.differences import MARGIN, Side, difference, paired_difference
 from swarmmind.evals.statistics.estimates import FEW_CLUSTERS, mean_interval
 from swarmmind.evals.statistics.layout import Layout, Scores
+from swarmmind.evals.statistics.layout import of as layout_of
 from swarmmind.evals.statistics.moments import Clusters, Components, Moments, components, moments
 from swarmmind.evals.statistics.power import detectable, seeds_needed
 from swarmmind.evals.statistics.reliability import (
@@ -28,13 +29,13 @@ __all__ = [
     "Moments",
     "Scores",
     "Side",
-    "compare",
     "components",
     "design_effect",
     "detectable",
     "difference",
     "flip_rate",
     "intraclass_correlation",
+    "layout_of",
     "mean_interval",
     "moments",
     "paired_difference",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import combinations
 from typing import Literal, NamedTuple
 
 from swarmmind.errors import UserError
@@ -43,6 +41,7 @@ def paired_difference(
     bounds: Bounds | None = None,
     margin: float | None = None,
     names: tuple[str, str] = ("the first", "the second"),
+    layout: Layout | None = None,
 ) -> Difference:
     """The first less the second, on the pairs of instance and seed that both have scores for.
 
@@ -56,35 +55,19 @@ def paired_difference(
         margin: the largest difference that does not matter; by default `MARGIN` times the width of the bounds. Without
             either there is no verdict of `no difference`.
         names: how the two are called in words.
+        layout: the columns, cases, units and bounds of the eval that the first is from (`layout_of`); by default all
+            instances are a sample of one kind of problem.
 
     Raises:
         UserError: they share no pair.
     """
-    layout = plain(dict.fromkeys(instance for instance, _ in (*first, *second)), bounds)
+    if layout is None:
+        layout = plain(dict.fromkeys(instance for instance, _ in (*first, *second)), bounds)
     sides = Side(names[0], names[0], first), Side(names[1], names[1], second)
     found = difference(layout, *sides, margin=margin)
     if found is None:
         raise UserError(f"{names[0]} and {names[1]} share no instance and seed that both have scores for")
     return found
-
-
-def compare(
-    arms: Mapping[str, Scores], *, bounds: Bounds | None = None, margin: float | None = None
-) -> list[Difference]:
-    """Every later arm against every earlier one, on the pairs that both have scores for.
-
-    Args:
-        arms: scores by instance and seed, by name.
-        bounds: as of `paired_difference`.
-        margin: as of `paired_difference`.
-
-    Raises:
-        UserError: two of them share no pair.
-    """
-    return [
-        paired_difference(arms[second], arms[first], bounds=bounds, margin=margin, names=(second, first))
-        for first, second in combinations(arms, 2)
-    ]
 
 
 def difference(

@@ -115,7 +115,7 @@ def moments(clusters: Clusters, bounds: Bounds | None = None) -> Moments:
     return found._replace(
         variance=variance,
         freedom=freedom * _SHARE_FREEDOM if share else freedom,
-        third=_skewness(grouped.off, weights, spreads) * variance**1.5,
+        third=_skewness(grouped, weights, spreads, parts) * variance**1.5,
         shrinks=variance * min(noise, 1.0) if total > count else None,
     )
 
@@ -215,19 +215,26 @@ def _matched(weights: Sequence[float], spreads: Sequence[float]) -> float:
     return expected**2 / (s * s * q0 * q0 - 4 * s * q0 * q1 + 2 * q0 * q2 + 2 * q1 * q1 + own)
 
 
-def _skewness(off: Sequence[float], weights: Sequence[float], spreads: Sequence[float]) -> float:
-    """Of the mean, if all clusters' means are as skewed as each other, each by its own measure of spread."""
-    count, least = len(off), _ROUNDING * max(spreads)
+def _skewness(grouped: _Grouped, weights: Sequence[float], spreads: Sequence[float], parts: Components) -> float:
+    """Of the mean, from that of clusters' means, each by its own measure of spread.
+
+    Means of large clusters are less skewed than those of small ones: between clusters and within them values are taken
+    to be equally skewed.
+    """
+    count, least = len(spreads), _ROUNDING * max(spreads)
     if count < _SKEW_FROM:
         return 0.0
-    z = [e / math.sqrt(max(spread, least)) for e, spread in zip(off, spreads, strict=True)]
+    z = [e / math.sqrt(max(spread, least)) for e, spread in zip(grouped.off, spreads, strict=True)]
     center = math.fsum(z) / count
     square = math.fsum((one - center) ** 2 for one in z) / (count - 1)
     if square == 0:
         return 0.0
-    single = count / ((count - 1) * (count - 2)) * math.fsum((one - center) ** 3 for one in z) / square**1.5
-    cubes = math.fsum(w**3 * spread**1.5 for w, spread in zip(weights, spreads, strict=True))
-    return single * cubes / _total(weights, spreads) ** 1.5
+    seen = count / ((count - 1) * (count - 2)) * math.fsum((one - center) ** 3 for one in z) / square**1.5
+    outer, inner = max(parts.between, 0.0) ** 1.5, parts.within**1.5
+    thirds = [outer + inner / size**2 for size in grouped.sizes]  # of clusters' means, if the skewness of values is 1
+    single = math.fsum(third / max(spread, least) ** 1.5 for third, spread in zip(thirds, spreads, strict=True)) / count
+    whole = math.fsum(w**3 * third for w, third in zip(weights, thirds, strict=True))
+    return seen / single * whole / _total(weights, spreads) ** 1.5
 
 
 def _satterthwaite(parts: Sequence[tuple[float, float]]) -> float:
