@@ -22,6 +22,7 @@ from swarmmind.cli.running import AllowCode, Inputs, Json, Runs, Sets, parse_inp
 from swarmmind.cli.studies import price_lines
 from swarmmind.errors import UserError
 from swarmmind.evals.environments import ENVIRONMENTS, POLICIES, summary
+from swarmmind.evals.judge import judge
 from swarmmind.evals.scorers import SCORERS
 from swarmmind.optimizers import OPTIMIZERS
 from swarmmind.report.text import duration, number, share, usd, visible
@@ -218,7 +219,7 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
     if kind is Kind.policies:
         return {f"builtin/{name}": summary(name) for name in sorted(POLICIES)}
     if kind is Kind.scorers:
-        return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted(SCORERS.items())}
+        return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted({**SCORERS, "judge": judge}.items())}
     if kind is Kind.optimizers:
         return {name: (one.program.__doc__ or "").strip().split("\n")[0] for name, one in sorted(OPTIMIZERS.items())}
     parts: dict[Kind, PartKind] = {

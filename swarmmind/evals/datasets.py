@@ -32,6 +32,10 @@ class Dataset(NamedTuple):
 
 DATASETS: dict[str, tuple[str, str]] = {
     "arithmetic": ("swarmmind.evals.generated.arithmetic", "arithmetic"),
+    "blocksworld": ("swarmmind.evals.generated.blocksworld", "blocksworld"),
+    "counting": ("swarmmind.evals.generated.sorting", "counting"),
+    "game-of-24": ("swarmmind.evals.generated.game24", "game_of_24"),
+    "sorting": ("swarmmind.evals.generated.sorting", "sorting"),
     "reasoning-gym/": ("swarmmind.evals.reasoning_gym", "dataset"),
     "planning/graph": ("swarmmind.evals.planning", "graph"),
     "planning/hanoi": ("swarmmind.evals.planning", "hanoi"),
