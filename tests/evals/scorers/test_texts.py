@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from swarmmind.effects import TEXT, Choice
 from swarmmind.errors import UserError
-from swarmmind.evals.scorers import MAX_PATTERN_SECONDS, SCORERS, choice, exact, mentions, number, pattern
+from swarmmind.evals.scorers import (
+    MAX_PATTERN_SECONDS,
+    SCORERS,
+    choice,
+    contains,
+    exact,
+    f1,
+    mentions,
+    number,
+    pattern,
+)
 
 ANYTHING = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.integers()) | st.booleans()
 
@@ -27,6 +37,9 @@ ANYTHING = st.none() | st.text() | st.integers() | st.floats() | st.lists(st.int
         ("", "", 0.0),
         (None, "None", 0.0),
         ("None", None, 0.0),
+        ("ANSWER: Paris", ["Rome", "PARIS"], 1.0),
+        ("ANSWER: Lyon", ["Rome", "Paris"], 0.0),
+        ("ANSWER: Lyon", [], 0.0),
     ],
 )
 def test_exact(output: Any, target: Any, wanted: float) -> None:
@@ -112,7 +125,48 @@ def test_a_negative_tolerance_is_the_users_mistake(given: dict[str, float]) -> N
         number(**given)
 
 
-@given(ANYTHING, ANYTHING, st.sampled_from(["exact", "number", "choice"]))
+@pytest.mark.parametrize(
+    ("output", "target", "wanted"),
+    [
+        ("ANSWER: It was Marie  Curie.", "marie curie", 1.0),
+        ("ANSWER: It was Marie Curie.", ["Bohr", "Curie"], 1.0),
+        ("ANSWER: It was Marie Curie.", "Cur", 0.0),
+        ("Bohr or Curie?\nANSWER: Bohr", "Curie", 0.0),
+        ("It was Curie, I think", "Curie", 1.0),
+        ("anything", "", 0.0),
+        ("anything", [], 0.0),
+        (None, "None", 0.0),
+    ],
+)
+def test_contains(output: Any, target: Any, wanted: float) -> None:
+    assert contains().score(output, target) == wanted
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "squad", "drop"),
+    [
+        ("the cat sat", "cat", 2 / 3, 2 / 3),
+        ("ANSWER: The Cat!", "a cat", 1.0, 1.0),
+        ("cat cat dog", "cat dog dog", 2 / 3, 2 / 3),
+        ("dog", "cat", 0.0, 0.0),
+        ("the", "a", 1.0, 1.0),
+        ("the", "cat", 0.0, 0.0),
+        ("yes it is", "yes", 0.0, 0.0),
+        ("Yes.", "yes", 1.0, 1.0),
+        ("32 yards", "33 yards", 0.5, 0.0),
+        ("1,000 men", "1000.0 men", 0.5, 1.0),
+        ("second-half", "second half", 0.0, 1.0),
+        ("dog", ["cat", "big dog"], 2 / 3, 2 / 3),
+        ("dog", [], 0.0, 0.0),
+        (None, "dog", 0.0, 0.0),
+    ],
+)
+def test_f1(output: Any, target: Any, squad: float, drop: float) -> None:
+    assert f1().score(output, target) == pytest.approx(squad)
+    assert f1(numbers=True).score(output, target) == pytest.approx(drop)
+
+
+@given(ANYTHING, ANYTHING, st.sampled_from(["exact", "number", "choice", "f1", "contains"]))
 def test_a_score_is_always_in_the_unit_interval(output: Any, target: Any, name: str) -> None:
     scoring = choice(["A", "B"]) if name == "choice" else SCORERS[name]()
     assert 0.0 <= scoring.score(output, target) <= 1.0
