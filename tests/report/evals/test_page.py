@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from swarmmind.errors import RunError
-from swarmmind.evals.record import Arm, Kind, Recorded
+from swarmmind.evals.record import Arm, Case, Instance, Kind, Manifest, Recorded
 from swarmmind.evals.table import Cell, Estimate, Line, Point, Table
-from swarmmind.report import render_eval
-from swarmmind.report.evals import drawn
+from swarmmind.report import export, render_eval
+from swarmmind.report.evals import drawn, figures
 from tests.report.pages import Page
 
 from . import evals
@@ -172,3 +173,45 @@ def test_ticks_are_few_and_within(low: float, high: float):
     assert 2 <= len(places) <= 8
     assert places == sorted(places)
     assert all(0 <= at <= 100 and math.isfinite(at) for at in places)
+
+
+def test_a_world_is_called_by_its_case_and_rows_that_are_the_same_share_their_episodes(tmp_path: Path):
+    arms = [Arm("a", "swarm"), Arm("b", "rules", "baseline")]
+    cases = [
+        Case(f"digest{place}", {"problem.environment": name}, name) for place, name in enumerate(("bench/a", "bench/b"))
+    ]
+    worlds = [Instance(case.id, case.id) for case in cases]
+    plays = {f"{arm.id} {case.id}": f"p{case.id}" for arm in arms for case in cases}
+    given = Manifest(
+        "worlds", arms, cases, worlds, [1, 2, 3], plays, columns="problem.environment", units={"bench/b": 0.5}
+    )
+    recorded = evals.dice(given)
+    found = page(tmp_path, recorded)
+    assert [one[0] for one in found.index["instances"]] in (["bench/a", "bench/b"], ["bench/b", "bench/a"])
+    assert found.index["shared"] == 6
+    assert found.index["units"] == {"bench/b": 0.5}
+    assert ("th", "title", "bench/a") not in found.attributes
+    assert ("span", "title", "bench/a") in found.attributes
+    names = {sample.get("name") for sample in ET.parse(export(tmp_path, "junit")[0]).iter("testcase")}
+    assert names == {f"{case.column} seed {seed}" for case in cases for seed in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "heads"),
+    [
+        (["x/a", "x/b"], ["a", "b"]),
+        (["x/a", "y/b"], ["x/a", "y/b"]),
+        (["x/a"], ["x/a"]),
+        (["a", "b"], ["a", "b"]),
+        ([], []),
+    ],
+)
+def test_what_all_columns_begin_with_is_left_out(columns: list[str], heads: list[str]):
+    assert figures.heads(columns) == heads
+
+
+@pytest.mark.parametrize(
+    ("values", "places"), [([0.5, -1], 3), ([0.0], 3), ([12.5, 0.1], 2), ([100, 3], 1), ([0.0042, 0.001], 4), ([], 3)]
+)
+def test_numbers_below_each_other_have_as_many_decimals_as_the_largest(values: list[float], places: int):
+    assert figures.decimals(values) == places
