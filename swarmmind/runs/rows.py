@@ -130,16 +130,25 @@ class _Items:
     def __init__(self, problem: DatasetProblem, scored: bool) -> None:
         fields = problem.fields
         self._file, self._scored = problem.dataset, scored
-        self._text, self._target, self._kind = map(_source, (fields.problem, fields.target, fields.kind))
+        self._text, self._kind = _source(fields.problem), _source(fields.kind)
+        self._target = fields.target if isinstance(fields.target, list) else _source(fields.target)
         self._extract = regex.compile(fields.extract) if fields.extract is not None else None
 
     def __call__(self, row: Row) -> Item:
         text = self._cell(row, self._text, needed=True)
-        target = self._cell(row, self._target, needed=self._scored)
+        target = self._wanted(row)
         if self._extract is not None and target is not None:
             target = [self._found(row, one) for one in target] if isinstance(target, list) else self._found(row, target)
         kind = self._cell(row, self._kind, needed=False)
         return Item(_plain(text), target, "" if kind is None else _plain(kind))
+
+    def _wanted(self, row: Row) -> Any:
+        if not isinstance(self._target, list):
+            return self._cell(row, self._target, needed=self._scored)
+        for column in self._target:
+            if column not in row.cells:
+                self._cell(row, column, needed=True)
+        return {column: row.cells[column] for column in self._target}
 
     def _cell(self, row: Row, source: str | Template, *, needed: bool) -> Any:
         if isinstance(source, Template):

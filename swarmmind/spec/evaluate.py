@@ -76,6 +76,9 @@ class Evaluate(Strict):
     baselines: dict[Name, dict[str, Any]] = Field(
         default={}, description="Rows of rules or exact methods: {rules: {model: builtin/swarmbench}}."
     )
+    names: dict[str, str] = Field(
+        default={}, description="Shorter names of rows, by those that they get from their values on the axes."
+    )
     headline: Literal["mean", "sum"] = Field(default="mean", description="How the columns are put together.")
     units: dict[str, float] = Field(
         default={}, description="By what a column's scores are multiplied, e.g. 0.5 for the paper's units."

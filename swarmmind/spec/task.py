@@ -54,7 +54,9 @@ class ProblemFields(Strict):
     """Which columns of a data set hold what: each is a column's name, or a template over columns."""
 
     problem: ColumnField = Field(default="problem", description="The problem's text: a column or a template.")
-    target: ColumnField = Field(default="target", description="The target, if the task is scored.")
+    target: ColumnField | Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)] = Field(
+        default="target", description="The target, if the task is scored; of a list of columns, a mapping."
+    )
     kind: ColumnField = Field(default="kind", description="Of which kind a problem is.")
     extract: Annotated[str | None, AfterValidator(_pattern)] = Field(
         default=None, description="A regular expression with one group that finds the target in its column."

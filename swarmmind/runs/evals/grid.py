@@ -48,9 +48,9 @@ def rows(loaded: LoadedTask) -> list[Variant]:
         SpecError: a path may not change, or two rows have one name.
     """
     task, told = loaded.task, loaded.task.evaluate
-    axes = {path: values for path, values in _axes(loaded).items() if not _is_case(path)}
+    axes = {path: values for path, values in _axes(loaded).items() if not _is_case(path, loaded)}
     found = [
-        Variant(" · ".join(map(shown, changes.values())) or task.model.name, "arm", changes, changes)
+        Variant(told.names.get(name := _name(changes, task), name), "arm", changes, changes)
         for changes in _combinations(axes)
         if _wanted(changes, told.only)
     ]
@@ -68,6 +68,10 @@ def rows(loaded: LoadedTask) -> list[Variant]:
     return found
 
 
+def _name(changes: Mapping[str, Any], task: Task) -> str:
+    return " · ".join(map(shown, changes.values())) or task.model.name
+
+
 def cases(loaded: LoadedTask) -> list[Variant]:
     """What the rows are tried on; those that `eval.only` names alone.
 
@@ -78,7 +82,7 @@ def cases(loaded: LoadedTask) -> list[Variant]:
     axes = dict(flat(told.cases))
     for path in axes:
         _check(loaded, path, ("eval", "cases", path))
-    axes |= {path: values for path, values in _axes(loaded).items() if _is_case(path)}
+    axes |= {path: values for path, values in _axes(loaded).items() if _is_case(path, loaded)}
     known = [*axes, *(path for path in _axes(loaded) if path not in axes)]
     for path in told.only:
         if path not in known:
@@ -146,8 +150,9 @@ def _axes(loaded: LoadedTask) -> dict[str, list[Any]]:
     return {path: values for path, values in found.items() if path != "seed"}
 
 
-def _is_case(path: str) -> bool:
-    return path.partition(".")[0] in _ABOUT_CASES
+def _is_case(path: str, loaded: LoadedTask) -> bool:
+    """Whether an axis of `grid` makes cases: it is about the problem, and nobody says what the cases are."""
+    return path.partition(".")[0] in _ABOUT_CASES and not loaded.task.evaluate.cases
 
 
 def _check(loaded: LoadedTask, path: str, at: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from swarmmind.evals import datasets
 from swarmmind.spec import LoadedTask, load_task
 from swarmmind.spec.evaluate import flat
-from swarmmind.spec.library import find
+from swarmmind.spec.library import find, names
 
 
 def load_suite(
@@ -22,8 +22,9 @@ def load_suite(
 ) -> LoadedTask:
     """Load the task of a suite.
 
-    `swarmbench` is `evals/swarmbench.yaml` of the working directory or of the box; `swarmbench/foraging` is of that
-    the cases that are called so on any axis; and where `a/b` is a data set of the box it is the suite `a` on that.
+    `swarmbench` is `evals/swarmbench.yaml` of the working directory or of the box. `swarmbench/foraging` is of that the
+    cases that are called so on any axis, unless there is a suite `swarmbench-foraging`; where `a/b` is a data set of the
+    box it is the suite `a` on that.
 
     Args:
         suite: a task file, or a name.
@@ -39,6 +40,9 @@ def load_suite(
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return load_task(path, overrides=overrides, env=env, allow_code=allow_code)
     head, _, rest = text.partition("/")
+    own = text.replace("/", "-")
+    if own in names("evals", Path.cwd()):
+        return load_task(find("evals", own, Path.cwd()), overrides=overrides, env=env, allow_code=allow_code)
     file = find("evals", head, Path.cwd())
     if not rest:
         return load_task(file, overrides=overrides, env=env, allow_code=allow_code)
