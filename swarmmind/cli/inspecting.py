@@ -77,6 +77,7 @@ def check(
         "task": task,
         "valid": True,
         "code": code,
+        "tests": loaded.task.score is not None and loaded.task.score.use == "tests",
         "agents": len(plan.society.agents),
         "topology": loaded.topology.name,
         "models": list(plan.specs),
@@ -134,6 +135,7 @@ def _print_check(data: dict[str, Any], found: Estimate | None, as_json: bool, st
     out += study
     out += [f"would reach {name} at {where}" for name, where in data.get("endpoints", {}).items()]
     out += [f"would run code: {use}" for use in data["code"]] or ["code it would run: none but SwarmMind's own"]
+    out += ["would run code that agents write, against tests, in a sandbox"] if data.get("tests") else []
     out += [f"warning: {warning}" for warning in data.get("warnings", [])]
     sys.stdout.write("\n".join(visible(line) for line in out) + "\n")
     return 0
@@ -219,7 +221,10 @@ def _entries(kind: Kind, runs: Path) -> dict[str, str]:
     if kind is Kind.policies:
         return {f"builtin/{name}": summary(name) for name in sorted(POLICIES)}
     if kind is Kind.scorers:
-        return {name: (scorer.__doc__ or "").strip().split("\n")[0] for name, scorer in sorted({**SCORERS, "judge": judge}.items())}
+        return {
+            name: (scorer.__doc__ or "").strip().split("\n")[0]
+            for name, scorer in sorted({**SCORERS, "judge": judge}.items())
+        }
     if kind is Kind.optimizers:
         return {name: (one.program.__doc__ or "").strip().split("\n")[0] for name, one in sorted(OPTIMIZERS.items())}
     parts: dict[Kind, PartKind] = {

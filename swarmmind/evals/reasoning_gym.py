@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import sys
 import warnings
@@ -26,7 +25,6 @@ from swarmmind.evals.datasets import Dataset, Item
 from swarmmind.evals.scoring import Answer, Mark, Scoring
 from swarmmind.evals.untrusted import Guard, harmless_formula, harmless_literal
 from swarmmind.ports import Context
-from swarmmind.rng import Streams
 
 ASK = "Give your final answer, and nothing else, between <answer> and </answer>."
 """As reasoning-gym's own prompts say it."""
@@ -169,12 +167,14 @@ def _factory() -> Any:
 
 
 def generators() -> list[str]:
-    """The names of all generators, in order.
+    """The names of all generators that can be had, in order.
+
+    Two cannot: `composite` only puts others together, and `list_functions` draws from chance that no seed reaches.
 
     Raises:
         MissingExtra: the package is not installed.
     """
-    return sorted(set(_factory().DATASETS) - {"composite"})  # which only puts others together
+    return sorted(set(_factory().DATASETS) - {"composite", "list_functions"})
 
 
 def _config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,17 +190,13 @@ def _config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _made(name: str, config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
-    """The data set and its entries; a generator that draws from Python's global chance finds it seeded, too."""
-    state = random.getstate()
-    random.setstate(Streams(config["seed"]).rng("dataset/reasoning-gym").getstate())
+    """The data set and its entries."""
     try:
         data = _factory().create_dataset(name, **config)
         return data, [data[at] for at in range(config["size"])]
     except (AssertionError, TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{name!r} cannot be made so: {reason:.200}") from error
-    finally:
-        random.setstate(state)
 
 
 def _target(entry: dict[str, Any]) -> str | None:

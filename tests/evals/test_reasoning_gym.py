@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -60,9 +59,7 @@ LENIENT = {"game_of_life_halting"}
 def test_a_generator_makes_the_same_again_scores_its_own_answers_one_and_runs_none(name: str, tmp_path: Path) -> None:
     size = 1 if name == "knight_swap" else 3
     data, scoring = made(name, size=size, seed=1)
-    state = random.getstate()
     assert dataset(name, size=size, seed=1).items == data.items
-    assert random.getstate() == state
     for item in data.items:
         assert item.text.endswith(ASK)
         if name in UNSURE:
@@ -125,8 +122,8 @@ def test_what_is_meant_as_the_answer_is_found(output: str, read: list[str]) -> N
 
 WRONG = {
     "reasoning-gym/tower_of_hanoy": "1:10: problem: unknown generator 'tower_of_hanoy'; did you mean 'tower_of_hanoi'?",
-    "reasoning-gym/zzz": "1:10: problem: unknown generator 'zzz'; 105 are known",
-    "reasoning-gym/composite": "1:10: problem: unknown generator 'composite'; 105 are known",
+    "reasoning-gym/zzz": "1:10: problem: unknown generator 'zzz'; 104 are known",
+    "reasoning-gym/composite": "1:10: problem: unknown generator 'composite'; 104 are known",
     "reasoning-gym/": "1:20: problem.dataset: must be a .jsonl or .csv file, or one of the box, got 'reasoning-gym/'",
     "reasoning-gym/tower_of_hanoi, max_disk: 3": "1:60: problem.max_disk: max_disk: unknown parameter of "
     "'tower_of_hanoi'; did you mean 'max_disks' or",
