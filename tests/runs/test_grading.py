@@ -123,6 +123,20 @@ def test_each_output_of_a_data_set_is_tested_once(topology: Any, tmp_path: Path)
     assert (again.score, calls, len(rows(again, "RunTests"))) == (result.score, 0, 3)
 
 
+@needs_walls
+def test_rows_of_humaneval_are_used_as_they_are(tmp_path: Path) -> None:
+    fields = {"problem": "prompt", "target": ["prompt", "entry_point", "test"]}
+    path = project(tmp_path, problem={"dataset": "he.jsonl", "fields": fields}, score={"use": "tests"})
+    row = {"prompt": "def add(a, b):\n    'Their sum.'\n", "entry_point": "add"}
+    check = "def check(candidate):\n    assert candidate(1, 2) == 3\n"
+    (tmp_path / "he.jsonl").write_text("\n".join(json.dumps({**row, "test": check}) for _ in range(2)))
+    result = ran(path)
+    assert (result.score, len(rows(result, "RunTests"))) == (1.0, 2)
+    (tmp_path / "he.jsonl").write_text(json.dumps(row))
+    with pytest.raises(UserError, match=r"he\.jsonl:1:1: must be an object with a column 'test'"):
+        ran(path)
+
+
 def test_a_judge_is_asked_within_the_budget_and_what_it_could_not_judge_is_missing(tmp_path: Path) -> None:
     score = {"use": "./judge.py:JUDGED"}
     whole = ran(project(tmp_path / "a", problem={"dataset": "rows.jsonl"}, score=score))
