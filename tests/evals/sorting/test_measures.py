@@ -27,7 +27,7 @@ def test_gratification_is_the_gain_after_a_loss_over_it() -> None:
     assert delayed_gratification([0.5, 0.4, 0.2, 0.0]) == 0.0
     assert delayed_gratification([0.4, 0.5, 0.2, 0.0]) == pytest.approx(5.0)
     assert delayed_gratification([0.4, 0.5, 0.6, 0.6, 0.2]) == pytest.approx(2.0)
-    assert delayed_gratification([0.4, 0.5, 0.2, 0.3, 0.1, 0.1]) == pytest.approx((3.0 + 2.0) / 2)
+    assert delayed_gratification([0.4, 0.5, 0.2, 0.4, 0.2, 0.2]) == pytest.approx((3.0 + 1.0) / 2)
     assert delayed_gratification([0.1, 0.5]) == 0.0  # a loss that nothing came of yet
 
 
