@@ -28,6 +28,7 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
         output: what was answered, as text, cut to some thousand characters; empty for a world.
         reason: why it was scored so, if the scorer says.
         usage: calls, tokens and money; `None` is unknown.
+        judging: of these, what judging the answer took.
         planned: asks of it: planned = finished + failed + cancelled.
         finished: answered and read.
         failed: given up, after retries.
@@ -42,6 +43,7 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
     output: str = ""
     reason: str = ""
     usage: Usage = Usage()
+    judging: Usage = Usage()
     planned: int = 0
     finished: int = 0
     failed: int = 0
@@ -50,6 +52,20 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     metrics: dict[str, float] = {}
     failure: Failure | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """What its agents read and wrote, judges aside; `None` if that is unknown."""
+        parts = [self.usage.prompt_tokens, self.usage.completion_tokens]
+        judged = [self.judging.prompt_tokens, self.judging.completion_tokens]
+        if None in parts or None in judged:
+            return None
+        return sum(part or 0 for part in parts) - sum(part or 0 for part in judged)
+
+    @property
+    def calls(self) -> int:
+        """The calls of its agents, judges aside."""
+        return self.usage.calls - self.judging.calls
 
 
 class Episode(msgspec.Struct, frozen=True):

@@ -35,16 +35,10 @@ def costs(episodes: Iterable[Played | None]) -> Costs:
     played = [one for one in episodes if one is not None]
     if not played:
         return Costs(0.0, None, None, 0.0)
-    usages = [one.usage for one in played]
-    tokens = [
-        None if usage.prompt_tokens is None or usage.completion_tokens is None
-        else usage.prompt_tokens + usage.completion_tokens
-        for usage in usages
-    ]  # fmt: skip
     return Costs(
-        calls=sum(usage.calls for usage in usages) / len(played),
-        tokens=_average(tokens),
-        usd=_average([usage.cost_usd for usage in usages]),
+        calls=sum(one.calls for one in played) / len(played),
+        tokens=_average([one.tokens for one in played]),
+        usd=_average([one.usage.cost_usd for one in played]),
         seconds=math.fsum(one.seconds for one in played) / len(played),
     )
 

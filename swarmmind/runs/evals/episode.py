@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from swarmmind.effects import Failure, Nested, Outcome, Program
+from swarmmind.effects import Failure, Nested, Outcome, Program, Usage
 from swarmmind.errors import Failed, UserError
 from swarmmind.evals.datasets import Item
 from swarmmind.evals.record import Episode, Played
-from swarmmind.evals.scoring import Answer, Mark, graded
+from swarmmind.evals.scoring import Answer, Mark
+from swarmmind.optimizers.tracing import Exchange, spent, watched
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.evals.plan import Crew, EvalPlan
 from swarmmind.runs.plan import Plan, make_environment
-from swarmmind.runs.problems import begun, school
+from swarmmind.runs.problems import begun, judged, school
 from swarmmind.runs.teams import Team, make_team
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.handler import Handler, is_refused
@@ -35,12 +36,14 @@ class Found(NamedTuple):
         mark: its score; `None` if there is no output.
         world: the world that was played, if it was one.
         wrong: why there is no output.
+        judging: what judging it took.
     """
 
     value: Any
     mark: Mark | None
     world: Environment | None = None
     wrong: str = ""
+    judging: Usage = Usage()
 
 
 class Player:
@@ -84,6 +87,7 @@ class Player:
             output=_text(found.value),
             reason=mark.reason,
             usage=meter.usage,
+            judging=found.judging,
             planned=total.planned,
             finished=total.finished,
             failed=total.failed,
@@ -171,35 +175,46 @@ def _controlled(ctx: Context, crew: Crew, team: Team, item: Item, episode: Episo
 
 def _whole(ctx: Context, plan: Plan, team: Team, seed: int) -> Program:
     """A topology that takes the data set whole: its score is the mean of its answers'."""
-    scoring, score = plan.scoring, plan.scoring.score if plan.scoring else None
-    society = school(team.society(plan.society.question, None, seed), plan.items, score)
-    value, wrong = yield from _output(begun(team.run, society, ctx))
-    if value is None or scoring is None:
+    scoring = plan.scoring
+    assert scoring is not None
+    society = school(team.society(plan.society.question, None, seed), plan.items, scoring.judge)
+    outputs, wrong = yield from _output(begun(team.run, society, ctx))
+    if outputs is None:
         return Found(None, None, wrong=wrong)
-    marks: list[Mark] = []
-    for item, output in zip(plan.items, value, strict=True):
-        if output is not None:
-            marks.append((yield from _mark(ctx, plan, item, output)))
-    scores = [mark.score for mark in marks if mark.score is not None]
-    return Found(value, Mark(sum(scores) / len(scores) if scores else None))
+    given = [(item, output) for item, output in zip(plan.items, outputs, strict=True) if output is not None]
+    nested = [Nested(_marking(plan, *one), f"score-{at}") for at, one in enumerate(given)]
+
+    def marking() -> Program:
+        return (yield nested)
+
+    seen: list[Exchange] = []
+    outcomes = yield from watched(marking(), seen)
+    scores = [outcome.value.score for outcome in outcomes if outcome.value and outcome.value.score is not None]
+    return Found(outputs, Mark(sum(scores) / len(scores) if scores else None), judging=spent(seen))
 
 
 def _judged(ctx: Context, plan: Plan, item: Item, value: Any, wrong: str) -> Program:
     if value is None:
         return Found(None, None, wrong=wrong)
-    mark = yield from _mark(ctx, plan, item, value)
-    return Found(value, mark)
+    seen: list[Exchange] = []
+    mark = yield from watched(_marking(plan, item, value)(ctx), seen)
+    return Found(value, mark, judging=spent(seen))
 
 
-def _mark(ctx: Context, plan: Plan, item: Item, value: Any) -> Program:
+def _marking(plan: Plan, item: Item, value: Any) -> Callable[[Context], Program]:
     """The judgment of an output; what a user's own scorer raises costs this episode's score, and no other's."""
-    assert plan.scoring is not None
-    try:
-        return (yield from graded(ctx, plan.scoring, Answer(item.text, value, item.target)))
-    except (UserError, Failed):
-        raise
-    except Exception as bug:
-        return Mark(None, f"its scorer failed: {type(bug).__name__}: {bug}"[:400])
+    scoring = plan.scoring
+    assert scoring is not None
+
+    def program(ctx: Context) -> Program:
+        try:
+            return (yield from judged(ctx, scoring, Answer(item.text, value, item.target)))
+        except (UserError, Failed):
+            raise
+        except Exception as bug:
+            return Mark(None, f"its scorer failed: {type(bug).__name__}: {bug}"[:400])
+
+    return program
 
 
 def _output(program: Program) -> Program:

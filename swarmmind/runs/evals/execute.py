@@ -113,17 +113,8 @@ def _funded(plan: EvalPlan, controls: list[Episode], spent: Mapping[str, Played]
     for episode in controls:
         number = numbers[episode.play] = numbers.get(episode.play, -1) + 1
         arm = spent[Episode(plan.crews[episode.play].of, episode.instance, episode.seed).label()]
-        usage = arm.usage
-        tokens = _tokens(usage)
-        wanted = msgspec.structs.replace(episode, tokens=tokens, calls=usage.calls, dither=dither(number))
-        funded.append(wanted)
+        funded.append(msgspec.structs.replace(episode, tokens=arm.tokens, calls=arm.calls, dither=dither(number)))
     return funded
-
-
-def _tokens(usage: Usage) -> int | None:
-    if usage.prompt_tokens is None or usage.completion_tokens is None:
-        return None
-    return usage.prompt_tokens + usage.completion_tokens
 
 
 def _calls(plan: EvalPlan, episodes: list[Episode]) -> int:

@@ -22,9 +22,9 @@ def load_suite(
 ) -> LoadedTask:
     """Load the task of a suite.
 
-    `swarmbench` is `evals/swarmbench.yaml` of the working directory or of the box. `swarmbench/foraging` is of that the
-    cases that are called so on any axis, unless there is a suite `swarmbench-foraging`; where `a/b` is a data set of the
-    box it is the suite `a` on that.
+    `swarmbench` is `evals/swarmbench.yaml` of the working directory or of the box. `swarmbench/foraging` is of that
+    the cases that are called so on any axis, unless there is a suite `swarmbench-foraging`; where `a/b` is a data set
+    of the box it is the suite `a` on that.
 
     Args:
         suite: a task file, or a name.

@@ -278,3 +278,17 @@ def test_a_topology_that_takes_the_data_set_whole_is_one_instance(work: Path) ->
     swarm = {"agents": {"solver": 4}, "topology": {"use": "sapo", "rounds": 1}}
     result = evaluate(suite(work, swarm=swarm, model={"name": "scripted", "accuracy": 1.0}))
     assert [(row.instance.text, row.played and row.played.score) for row in rows(result)] == [("", 1.0), ("", 1.0)]
+
+
+def test_what_a_judge_takes_is_billed_and_is_no_arms(work: Path) -> None:
+    score = {"use": "judge", "model": "judge"}
+    models = {"judge": {"name": "scripted", "accuracy": 1.0}}
+    result = evaluate(suite(work, score=score, models=models, compare=["vote"], eval={"seeds": 1}))
+    for one in played(result):
+        assert one.judging.calls > 0
+        assert one.usage.calls == one.calls + one.judging.calls
+        assert one.tokens is not None
+        assert one.tokens < (one.usage.prompt_tokens or 0)
+    arm, control = played(result)[0], played(result)[len(SUMS)]
+    assert control.calls == arm.calls == 3
+    assert result.usage.calls == sum(one.usage.calls for one in played(result))
