@@ -80,9 +80,8 @@ def of(manifest: Manifest, keep: Callable[[Case], bool] = lambda _: True) -> Lay
     """
     cases = {case.id: case for case in manifest.cases if keep(case)}
     instances = [one for one in manifest.instances if one.case in cases]
-    place = {
-        one.id: (one.kind if manifest.columns == "kind" else cases[one.case].column, one.case) for one in instances
-    }
+    kinds = manifest.columns == "kind" and any(one.kind for one in instances)
+    place = {one.id: (one.kind or "other" if kinds else cases[one.case].column, one.case) for one in instances}
     columns = list(dict.fromkeys(column for column, _ in place.values()))
     share = 1 / max(len(columns), 1) if manifest.headline == "mean" else 1.0
     held: dict[str, int] = {}

@@ -109,13 +109,16 @@ def moments(clusters: Clusters, bounds: Bounds | None = None) -> Moments:
         variance = max(variance, (variance + modeled) / 2)
     if variance <= (_ROUNDING * grouped.scale) ** 2:
         return found._replace(variance=0.0, freedom=count - 1.0, shrinks=0.0)
-    spreads = [max(parts.between, 0.0) + parts.within / size for size in grouped.sizes]
-    noise = _total(weights, [parts.within / size for size in grouped.sizes]) / _total(weights, spreads)
+    unit = max(parts.between, 0.0) + parts.within  # only ratios matter, and squares of small numbers are 0
+    outer, inner = max(parts.between, 0.0) / unit, parts.within / unit
+    spreads = [outer + inner / size for size in grouped.sizes]
+    noise = _total(weights, [inner / size for size in grouped.sizes]) / _total(weights, spreads)
     freedom = _freedom(weights, spreads)
+    z = [e / math.sqrt(unit) for e in grouped.off]
     return found._replace(
         variance=variance,
         freedom=freedom * _SHARE_FREEDOM if share else freedom,
-        third=_skewness(grouped, weights, spreads, parts) * variance**1.5,
+        third=_skewness(z, grouped.sizes, outer, inner) * variance**1.5,
         shrinks=variance * min(noise, 1.0) if total > count else None,
     )
 
@@ -215,24 +218,25 @@ def _matched(weights: Sequence[float], spreads: Sequence[float]) -> float:
     return expected**2 / (s * s * q0 * q0 - 4 * s * q0 * q1 + 2 * q0 * q2 + 2 * q1 * q1 + own)
 
 
-def _skewness(grouped: _Grouped, weights: Sequence[float], spreads: Sequence[float], parts: Components) -> float:
+def _skewness(off: Sequence[float], sizes: Sequence[int], outer: float, inner: float) -> float:
     """Of the mean, from that of clusters' means, each by its own measure of spread.
 
-    Means of large clusters are less skewed than those of small ones: between clusters and within them values are taken
-    to be equally skewed.
+    Means of large clusters are less skewed than those of small ones: between clusters and within them (with variances
+    `outer` and `inner`) values are taken to be equally skewed.
     """
-    count, least = len(spreads), _ROUNDING * max(spreads)
+    count, total = len(sizes), sum(sizes)
     if count < _SKEW_FROM:
         return 0.0
-    z = [e / math.sqrt(max(spread, least)) for e, spread in zip(grouped.off, spreads, strict=True)]
+    spreads = [max(outer + inner / size, _ROUNDING) for size in sizes]
+    z = [e / math.sqrt(spread) for e, spread in zip(off, spreads, strict=True)]
     center = math.fsum(z) / count
     square = math.fsum((one - center) ** 2 for one in z) / (count - 1)
-    if square == 0:
+    if square < _ROUNDING:
         return 0.0
     seen = count / ((count - 1) * (count - 2)) * math.fsum((one - center) ** 3 for one in z) / square**1.5
-    outer, inner = max(parts.between, 0.0) ** 1.5, parts.within**1.5
-    thirds = [outer + inner / size**2 for size in grouped.sizes]  # of clusters' means, if the skewness of values is 1
-    single = math.fsum(third / max(spread, least) ** 1.5 for third, spread in zip(thirds, spreads, strict=True)) / count
+    thirds = [outer**1.5 + inner**1.5 / size**2 for size in sizes]  # of their means, if the skewness of values is 1
+    single = math.fsum(third / spread**1.5 for third, spread in zip(thirds, spreads, strict=True)) / count
+    weights = [size / total for size in sizes]
     whole = math.fsum(w**3 * third for w, third in zip(weights, thirds, strict=True))
     return seen / single * whole / _total(weights, spreads) ** 1.5
 
