@@ -19,9 +19,10 @@ class Estimate(msgspec.Struct, frozen=True):
         mean: of the episodes that have a value.
         low: the interval's lower end; `None` if one cluster says nothing of it.
         high: its upper end; `None` likewise.
-        sd: the population standard deviation over episodes, as papers print it.
+        sd: the population standard deviation over episodes, as papers print it; in a total, of the sum (or mean) of
+            one episode of each column.
         n: episodes with a value.
-        clusters: how many of these are independent: instances, or seeds where there is a single instance.
+        clusters: how many of these are independent: instances, or seeds where a case has a single instance (a world).
     """
 
     mean: float
@@ -105,8 +106,8 @@ class Difference(msgspec.Struct, frozen=True):
         words: in a sentence, with numbers.
         detectable: the smallest true difference that so many pairs would show in 80 % of all such evals; `None` if
             that is unknown.
-        seeds_needed: how many seeds in all would show a difference as large as the one seen; `None` if one shows
-            already, or none ever would.
+        seeds_needed: how many seeds in all would show a difference as large as the one seen in 80 % of all such evals;
+            `None` if one shows already, none ever would, or one seed of each instance cannot tell.
         tokens: what the first spent over what the second spent; `None` if unknown.
     """
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from swarmmind.evals.statistics import components, design_effect, intraclass_correlation, mean_interval, moments
+from swarmmind.evals.statistics.moments import combined
 
 VALUES = [2.0, 3.5, 1.0, 7.0, 4.0, 4.5]
 UNIT = (0.0, 1.0)
@@ -156,3 +157,22 @@ def test_components_are_those_of_the_analysis_of_variance() -> None:
     assert intraclass_correlation(clusters) == pytest.approx(found.between / (found.between + found.within))
     with pytest.raises(ValueError, match="two values in one"):
         components([[1.0], [2.0]])
+
+
+def test_many_columns_of_two_seeds_are_as_sure_as_they_are_many() -> None:
+    """Each has one degree of freedom, and together they have about as many as there are columns."""
+    chance, found = random.Random(2), list[float]()
+    for _ in range(50):
+        parts = [moments([[chance.gauss(0, 1)], [chance.gauss(0, 1)]]) for _ in range(40)]
+        found.append(combined((1.0, part) for part in parts).freedom)
+    assert 30 < sum(found) / len(found) < 45
+
+
+def test_a_sum_of_means_varies_as_its_parts_together() -> None:
+    first, second = moments([[1.0], [2.0], [6.0]]), moments([[4.0], [4.5]])
+    found = combined([(2.0, first), (-1.0, second)])
+    assert first.variance is not None
+    assert second.variance is not None
+    assert found.mean == pytest.approx(2 * 3 - 4.25)
+    assert found.variance == pytest.approx(4 * first.variance + second.variance)
+    assert combined([(1.0, first), (1.0, moments([[1.0]]))]).variance is None
