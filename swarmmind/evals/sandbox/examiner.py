@@ -8,7 +8,7 @@ import json
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from types import FunctionType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
 from swarmmind.evals.sandbox.wire import Broken, Exited, Far, Gone, Late, Raised, Unsendable, Wire
@@ -79,7 +79,7 @@ def examine(job: int, read: int, write: int, verdict: int, wall_seconds: float) 
     """Run the tests and write the verdict: JSON with `passed` and `reason`.
 
     Args:
-        job: a descriptor that the tests are read from: JSON with `tests` and `entry`.
+        job: a descriptor that the tests are read from: JSON with `given`, `tests` and `entry`.
         read: one that the code's answers come from.
         write: one that questions go to.
         verdict: where the verdict goes.
@@ -89,7 +89,7 @@ def examine(job: int, read: int, write: int, verdict: int, wall_seconds: float) 
         wanted = json.load(file)
     wire = Wire(read, write, _serve, _Thing, owns=False)
     wire.deadline = time.monotonic() + wall_seconds
-    passed, reason = _verdict(wire, wanted["tests"], wanted["entry"])
+    passed, reason = _verdict(wire, wanted["given"], wanted["tests"], wanted["entry"])
     with open(verdict, "w", encoding="utf-8") as file:
         json.dump({"passed": passed, "reason": " ".join(reason.split())[:_MAX_REASON]}, file)
 
@@ -97,17 +97,19 @@ def examine(job: int, read: int, write: int, verdict: int, wall_seconds: float) 
 def _serve(operation: str, arguments: list[Any]) -> Any:
     """What the tested code may ask: to call a function that a test handed to it."""
     function, args, kwargs = arguments
-    if operation != "call" or not callable(function):
-        raise TypeError("only functions can be called back")
     return function(*args, **kwargs)
 
 
-def _verdict(wire: Wire, tests: Sequence[str], entry: str) -> tuple[bool | None, str]:
+def _verdict(wire: Wire, given: str, tests: Sequence[str], entry: str) -> tuple[bool | None, str]:
     try:
         trees = [ast.parse(text, _name(at)) for at, text in enumerate(tests)]
         codes = [compile(tree, _name(at), "exec") for at, tree in enumerate(trees)]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return None, f"the tests are not Python: {error}"
+    try:
+        codes.insert(0, compile(given, "<given>", "exec"))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the head of a function is none by itself
+        codes.insert(0, compile("", "<given>", "exec"))
     try:
         defined = wire.ask("run")
     except BaseException as error:
@@ -117,20 +119,25 @@ def _verdict(wire: Wire, tests: Sequence[str], entry: str) -> tuple[bool | None,
     names = _known(cast("dict[str, Any]", defined), trees, entry)
     if entry and entry not in names:
         return False, f"wrong: defines no {entry!r}"
-    scope: dict[str, Any] = {"__name__": "tests", **names}
-    if entry:
-        scope["candidate"] = names[entry]
     try:
-        for code in codes:
-            exec(code, scope)  # noqa: S102 - the tests of a data set, in a process that can touch nothing
-        for name, value in list(scope.items()):
-            if name.startswith("test_") and isinstance(value, FunctionType):
-                value()
-        if entry and isinstance(scope.get("check"), FunctionType):
-            scope["check"](names[entry])
+        _run(codes, names, entry)
     except BaseException as error:
-        return _told(error, _where(error, tests))
-    return True, ""
+        return (None, wire.unsendable) if wire.unsendable else _told(error, _where(error, tests))
+    return (True, "") if wire.over is None else _told(wire.over, "a test that goes on after any failure")
+
+
+def _run(codes: Sequence[CodeType], names: Mapping[str, Any], entry: str) -> None:
+    """Run what code and tests were both given, and then the tests."""
+    scope: dict[str, Any] = {"__name__": "tests", **names}
+    tested = {entry: names[entry], "candidate": names[entry]} if entry else {}
+    for code in codes:
+        exec(code, scope)  # noqa: S102 - of a data set, in a process that can touch nothing
+        scope |= tested if code is codes[0] else {}
+    for name, value in list(scope.items()):
+        if name.startswith("test_") and isinstance(value, FunctionType):
+            value()
+    if entry and isinstance(scope.get("check"), FunctionType):
+        scope["check"](names[entry])
 
 
 def _name(at: int) -> str:
@@ -138,12 +145,23 @@ def _name(at: int) -> str:
 
 
 def _known(defined: Mapping[str, Any], trees: Sequence[ast.AST], entry: str) -> dict[str, Any]:
-    """What tests may know of the code by name: no builtin in a new disguise, unless that is what is tested."""
+    """What tests may know of the code by name: nothing of Python's own in disguise, unless that is what is tested."""
     called = {node.func.id for tree in trees for node in ast.walk(tree)
               if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
     own = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     tested = {entry} if entry else called if all(hasattr(builtins, name) for name in called - own) else set[str]()
-    return {name: value for name, value in defined.items() if not hasattr(builtins, name) or name in tested}
+    plain = {name: value for name, value in defined.items() if name.isidentifier() and not name.startswith("__")}
+    return {
+        name: value
+        for name, value in plain.items()
+        if name in tested or not (hasattr(builtins, name) or _is_disguised(name, value))
+    }
+
+
+def _is_disguised(name: str, value: Any) -> bool:
+    """Whether something of the standard library goes by another name than its own."""
+    own = isinstance(value, (type, FunctionType, BuiltinFunctionType, ModuleType))
+    return own and getattr(value, "__name__", name) != name
 
 
 def _told(error: BaseException, where: str) -> tuple[bool | None, str]:

@@ -101,7 +101,8 @@ class _Job:
             list(self._without),
         ]
         packages = [str(_HERE.parents[1]), str(_HERE.parent), str(_HERE)]
-        with _file(effect.code) as code, _file(json.dumps({"tests": effect.tests, "entry": effect.entry})) as tests:
+        job = {"given": effect.given, "tests": effect.tests, "entry": effect.entry}
+        with _file(effect.code) as code, _file(json.dumps(job)) as tests:
             fds = code.fileno(), tests.fileno()
             self._process = process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
                 [sys.executable, "-PsS", "-X", "utf8", "-c", _BOOT, *packages, json.dumps(order), *map(str, fds)],

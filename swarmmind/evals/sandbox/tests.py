@@ -51,6 +51,8 @@ class RunTests(msgspec.Struct, frozen=True):
         tests: pieces of Python that are run one after the other in one namespace, which also holds what `code` defines.
         entry: the name of the function under test, which the tests know as `candidate`; empty if they do not.
         bounds: what it may take.
+        given: Python that the tests may use as well as the code, which holds it already: where both define a name, the
+            tests know this one, so that no code can give them another.
     """
 
     result: ClassVar[Any] = Ran
@@ -60,6 +62,7 @@ class RunTests(msgspec.Struct, frozen=True):
     tests: tuple[str, ...]
     entry: str = ""
     bounds: Bounds = Bounds()
+    given: str = ""
 
     def label(self) -> str:
         """The last element of its key."""

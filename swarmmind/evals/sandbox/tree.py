@@ -60,8 +60,10 @@ def move_in(root: str, machine: str) -> None:
     """
     _mount("none", "/", None, _RECURSIVE | _PRIVATE)
     _mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+    os.makedirs(root + SCRATCH)
+    _mount("tmpfs", root + SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=16m,nr_inodes=1000,mode=1777")
     for path in libraries():
-        os.makedirs(root + path)
+        os.makedirs(root + path, exist_ok=True)
         _bind(path, root + path)
     for link in ("/lib", "/lib64", "/usr/lib64"):
         if os.path.islink(link) and not os.path.lexists(root + link):
@@ -71,8 +73,6 @@ def move_in(root: str, machine: str) -> None:
     for device in DEVICES:
         Path(root + device).touch()
         _mount(device, root + device, None, _BIND)
-    os.makedirs(root + SCRATCH)
-    _mount("tmpfs", root + SCRATCH, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=16m,nr_inodes=1000,mode=1777")
     os.chdir(root)
     _call("syscall", _PIVOT_ROOT[machine], b".", b".")
     _call("umount2", b".", _DETACH)

@@ -1,8 +1,8 @@
 """Plain values over a pair of pipes, between two processes of which one does not trust the other.
 
 A frame is four bytes of length and JSON. Numbers, texts, bytes, lists, tuples, sets, mappings, ranges, and what `_MADE`
-lists arrive as copies; modules and functions of the standard library by name; everything else as a reference (`Far`)
-that its owner keeps the object of. Nothing that arrives is ever run.
+lists arrive as copies; functions and classes of some modules of the standard library (`_LIBRARY`) by name; everything
+else as a reference (`Far`) that its owner keeps the object of. Nothing that arrives is ever run.
 
 Either side asks (`["do", operation, arguments]`) and, while it waits, answers what it is asked meanwhile, so that a
 function may be handed over and called back.
@@ -75,6 +75,15 @@ _MADE: dict[str, tuple[Callable[..., Any], Callable[[Any], list[Any]]]] = {
         lambda value: [value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond],
     ),
 }
+_LIBRARY = frozenset(
+    ("bisect", "builtins", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq")
+    + ("itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing")
+)
+"""Modules of the standard library whose functions and classes are handed over by name."""
+
+_REFUSED = frozenset(
+    ("breakpoint", "compile", "eval", "exec", "exit", "globals", "help", "input", "open", "quit", "vars")
+)
 _SEQUENCES: dict[str, type] = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}
 _PLAIN: tuple[type, ...] = (int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 MUTABLE = ("list", "dict", "set", "bytearray")
@@ -112,6 +121,10 @@ class Wire:
         self._numbers: dict[int, int] = {}
         self.deadline: float | None = None
         """On the monotonic clock; `None` waits for ever."""
+        self.over: BaseException | None = None
+        """Why nothing can be asked any more."""
+        self.unsendable = ""
+        """What should have been handed over and cannot be."""
 
     # --- asking and answering --------------------------------------------------------------------------------------
 
@@ -119,9 +132,16 @@ class Wire:
         """The result of an operation of the other side; mutable arguments are changed as it changed them.
 
         Raises:
-            Gone, Late, Unsendable: see there.
+            Gone, Late, Unsendable: see there; the first two are kept as `over`.
             Exception: what the operation raised.
         """
+        try:
+            return self._asked(operation, arguments)
+        except (Gone, Late) as error:
+            self.over = error
+            raise
+
+    def _asked(self, operation: str, arguments: tuple[Any, ...]) -> Any:
         self._send(_framed(["do", operation, [self.pack(argument) for argument in arguments]]))
         while True:
             frame = self._receive()
@@ -130,7 +150,8 @@ class Wire:
                 continue
             if frame[0] == "no":
                 raise _raised(*(str(text) for text in frame[1:3]))
-            self._change(arguments, frame[2])
+            if operation == "call":
+                self._change(arguments[1], frame[2])
             return self.unpack(frame[1])
 
     def answer(self) -> None:
@@ -144,6 +165,8 @@ class Wire:
 
     def _answer(self, frame: list[Any]) -> None:
         operation, packed = str(frame[1]), frame[2]
+        if not self._owns and (operation != "call" or not _is_yours(packed)):
+            raise Broken  # who owns nothing lends functions of its own, and nothing else that could be named
         try:
             arguments = [self.unpack(one) for one in packed]
             result = self.pack(self._serve(operation, arguments))
@@ -167,9 +190,9 @@ class Wire:
                 found.append([at, now])
         return found
 
-    def _change(self, arguments: tuple[Any, ...], changes: list[Any]) -> None:
+    def _change(self, arguments: list[Any], changes: list[Any]) -> None:
         for at, packed in changes:
-            old, new = arguments[1][at], self.unpack(packed)
+            old, new = arguments[at], self.unpack(packed)
             if isinstance(old, (list, bytearray)):
                 old[:] = new
             elif isinstance(old, (dict, set)):
@@ -264,7 +287,8 @@ class Wire:
 
     def _reference(self, value: Any) -> Any:
         if not self._owns and not isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
-            raise Unsendable(f"{type(value).__name__} values cannot be handed to the code under test")
+            self.unsendable = f"{type(value).__name__} values cannot be handed to the code under test"
+            raise Unsendable(self.unsendable)
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._mine)
@@ -304,6 +328,14 @@ class Wire:
         return self._mine[body] if tag == "yours" else self._far(self, int(body))
 
 
+def _is_yours(packed: Any) -> bool:
+    """Whether the first argument is something that this side has handed over."""
+    try:
+        return packed[0][0] == "yours"
+    except (TypeError, KeyError, IndexError):
+        return False
+
+
 def _framed(frame: list[Any]) -> bytes:
     body = json.dumps(frame).encode()
     if len(body) > MAX_FRAME_BYTES:
@@ -312,18 +344,18 @@ def _framed(frame: list[Any]) -> bytes:
 
 
 def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in sys.stdlib_module_names
+    return module in _LIBRARY
 
 
 def _looked_up(module: str, name: str) -> Any:
-    """A public module of the standard library, or what it defines under a plain name; `None` if there is none."""
-    if not _is_standard(module) or name.startswith("_") or "." in name:
+    """A module that may be named, or a function or class of it; `None` if it may not."""
+    if not _is_standard(module) or name.startswith("_") or name in _REFUSED:
         return None
-    try:
-        found = importlib.import_module(module)
-    except ImportError:
-        return None
-    return getattr(found, name, None) if name else found
+    found = importlib.import_module(module)
+    if not name:
+        return found
+    known = vars(found).get(name)
+    return known if isinstance(known, (type, types.FunctionType, types.BuiltinFunctionType)) else None
 
 
 def _said(error: BaseException) -> str:
@@ -336,8 +368,6 @@ def _said(error: BaseException) -> str:
 def _raised(kind: str, message: str) -> BaseException:
     """The exception that stands here for one of the other side."""
     if kind.startswith("!"):
-        if kind == "!Unsendable":
-            return Unsendable(message)
         return Exited(f"{kind[1:]}: {message}" if message else kind[1:])
     known = getattr(builtins, kind, None)
     if isinstance(known, type) and issubclass(known, Exception):

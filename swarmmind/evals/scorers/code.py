@@ -70,7 +70,8 @@ def unit_tests(seconds: int = 10, memory_mb: int = 512, sandbox: Walls = "strong
         code = _code(answer.output, asked.entry)
         if not code:
             return Mark(0.0, "there is no code in it")
-        effect = RunTests(f"{asked.prompt}\n{code}" if asked.prompt else code, asked.tests, asked.entry, bounds)
+        whole = f"{asked.prompt}\n{code}" if asked.prompt else code
+        effect = RunTests(whole, asked.tests, asked.entry, bounds, asked.prompt)
         ran: Ran
         [ran] = yield [effect]
         if ran.failure is not None:

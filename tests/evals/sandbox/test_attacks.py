@@ -48,6 +48,31 @@ FAKED = {  # name: code, the beginning of the reason
         "os.write(4, (struct.pack('=I', len(said)) + said) * 3)\ndef answer(x): return 1",
         "the code does not keep to the protocol",
     ),
+    "sends what equals everything": (
+        "from swarmmind.evals.sandbox import wire\npack = wire.Wire.pack\n"
+        "def packed(self, value):\n"
+        " return ['library', ['unittest.mock', 'ANY']] if value == 7 else pack(self, value)\n"
+        "wire.Wire.pack = packed\ndef answer(x): return 7",
+        f"wrong: {TEST}",
+    ),
+    "sends builtins of its own": (
+        "from swarmmind.evals.sandbox import wire\npack = wire.Wire.pack\n"
+        "def packed(self, value):\n"
+        " if isinstance(value, dict):\n  value = {**value, '__builtins__': {'abs': len}, 'abs': len}\n"
+        " return pack(self, value)\n"
+        "wire.Wire.pack = packed\ndef answer(x): return 1",
+        f"wrong: {TEST}",
+    ),
+    "says that a value cannot be handed over": (
+        "class Unsendable(BaseException): pass\ndef answer(x): raise Unsendable",
+        f"the code tried to exit (Unsendable), at: {TEST}",
+    ),
+    "has a function called": (
+        "import os, json, struct\n"
+        "said = json.dumps(['do', 'call', [['library', ['builtins', 'print']], ['list', []], ['dict', []]]]).encode()\n"
+        "os.write(4, struct.pack('=I', len(said)) + said)\ndef answer(x): return 1",
+        "the code does not keep to the protocol",
+    ),
     "closes everything": ("import os\nos.closerange(0, 100)", "the code ended the process"),
     "traces": ("import sys\nsys.settrace(lambda *a: 1/0)\ndef answer(x): return 1", "ZeroDivisionError"),
     "at exit": ("import atexit, os\natexit.register(os._exit, 0)\ndef answer(x): return 1", f"wrong: {TEST}"),

@@ -10,7 +10,7 @@ import pytest
 from swarmmind.effects import Failure, Program
 from swarmmind.errors import UserError
 from swarmmind.evals.sandbox import handler
-from swarmmind.evals.sandbox.handler import Sandbox
+from swarmmind.evals.sandbox.handler import Sandbox, run_tests
 from swarmmind.evals.sandbox.tests import Bounds, Ran, RunTests
 from swarmmind.ports import Context
 from swarmmind.testing.play import play
@@ -115,13 +115,28 @@ def test_a_builtin_is_the_codes_own_only_if_nothing_else_is_tested() -> None:
     assert ran.reason == "wrong: assert abs(f(1) - 1) < 0.5"
 
 
+def test_what_both_were_given_is_the_tests_own() -> None:
+    given = "def half(n): return n / 2\n\ndef double(n):\n    'Twice n.'\n"
+    code = given + "\ndef half(n): return 3\ndef double(n): return 6 if n != 3 else 0"
+    tests = ("assert half(double(3)) == 3", "assert candidate(1) == double(1) == 6")
+    assert run_tests(RunTests(code, tests[1:], "double", TIGHT, given)).passed
+    assert run_tests(RunTests(code, tests, "double", TIGHT, given)).reason == f"wrong: {tests[0]}"
+    assert run_tests(RunTests(code + "\n", tests[1:], "double", TIGHT, "def double(n):")).passed  # no Python by itself
+
+
+def test_a_test_that_goes_on_after_any_failure_does_not_pass_for_it() -> None:
+    test = "try:\n    f(1)\nexcept BaseException:\n    pass"
+    assert tried("def f(x): return 1 / 0", test).passed
+    assert tried("import os\ndef f(x): os._exit(0)", test).reason.startswith("the code ended the process")
+
+
 @pytest.mark.parametrize(
     ("test", "reason"),
     [
         ("assert f(", "the tests are not Python: "),
         (
             "class A: pass\nassert f(A()) == 1",
-            "A values cannot be handed to the code under test, at: assert f(A()) == 1",
+            "A values cannot be handed to the code under test",
         ),
         ("import os\nos.fork()", "the tests need what the sandbox does not allow: processes, sockets or signals"),
         ("raise SystemExit", "the tests ended with SystemExit"),
