@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from swarmmind.evals.datasets import DATASETS
+from swarmmind.evals.scorers import SCORERS
 from swarmmind.optimizers import OPTIMIZERS
+from swarmmind.runs.evals.plan import make_eval
 from swarmmind.runs.plan import make_plan
 from swarmmind.runs.studies.plan import make_study
 from swarmmind.spec import load_task_data
@@ -130,3 +133,18 @@ def test_make_targets_exist() -> None:
 def test_linked_files_exist() -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / link).exists(), link
+
+
+def test_the_eval_loads() -> None:
+    [block] = blocks("yaml eval")
+    task = yaml.safe_load((ROOT / "examples" / "eval" / "task.yaml").read_text())
+    evaluation = make_eval(load_task_data({**task, **yaml.safe_load(block)}, ROOT / "examples" / "eval"))
+    assert [arm.kind for arm in evaluation.manifest.arms].count("arm") == 4
+    assert len(evaluation.manifest.seeds) == 5
+
+
+def test_every_scorer_and_data_set_is_named() -> None:
+    told = README.split("**Data sets**")[1].split("\n\n")[0]
+    named = set(re.findall("`([a-z0-9/-]+)`", told))
+    assert named >= {*SCORERS, "judge"}
+    assert named >= {name.rstrip("/") for name in DATASETS}
