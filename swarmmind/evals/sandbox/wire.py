@@ -76,8 +76,10 @@ _MADE: dict[str, tuple[Callable[..., Any], Callable[[Any], list[Any]]]] = {
     ),
 }
 _LIBRARY = frozenset(
-    ("bisect", "builtins", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq")
-    + ("itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing")
+    (
+        *("bisect", "builtins", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools"),
+        *("heapq", "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing"),
+    )
 )
 """Modules of the standard library whose functions and classes are handed over by name."""
 

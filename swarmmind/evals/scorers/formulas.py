@@ -66,7 +66,7 @@ def _answer(text: str, depth: int) -> Meaning:
     matrix = _MATRIX.fullmatch(text)
     if matrix:
         return _matrix(matrix[2], depth)
-    text = _NAMED.sub("", text)
+    text = _NAMED.sub("", text) or text
     unions = _split(text, r"\cup")
     if len(unions) > 1:
         return Group("union", tuple(_answer(part, depth + 1) for part in unions))
