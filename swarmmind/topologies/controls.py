@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from math import sqrt
-from statistics import mean, variance
+from statistics import fmean
 from typing import Literal
 
 from swarmmind.agents.prompts import tokens as about
@@ -63,8 +63,10 @@ def control(
     """
     question, account = society.question, Account(tokens, calls, dither)
     replies: list[Reply] = []
-    latest: Reply | None = None
-    while True:
+    answers: list[Hashable | None] = []
+    stopped = False
+    while not stopped:
+        latest = _latest(replies, answers) if kind == "solo" else None
         ask = _ask(society, latest, len(replies))
         count = account.worth(about("".join(each.content for each in ask.messages[-2:])) if latest else None)
         if not count:
@@ -72,16 +74,13 @@ def control(
         try:
             said: list[Reply] = yield [ask] * (count if kind == "vote" else 1)
         except Stop as stop:
-            replies += stop.results
-            break
+            said, stopped = list(stop.results), True
         replies += said
+        answers += map(question.answer, said)
         account.pay(said)
         if society.policy.kind == "fail":
             society.policy.check(said)
-        if kind == "solo":
-            latest = _latest(replies, [question.answer(reply) for reply in replies])
     society.policy.check(replies)
-    answers = [question.answer(reply) for reply in replies]
     if kind == "vote":
         yield [Record("votes", tally(answers))]
         return elected(answers, replies)
@@ -110,7 +109,7 @@ class Account:
             if reply.ok and not cost and not any(self._costs):
                 self._tokens = None  # the server does not count, or is free
             known = [one for one in self._costs if one]
-            self._costs.append(cost if cost is not None else mean(known) if reply.ok and known else 0)
+            self._costs.append(cost if cost is not None else fmean(known) if reply.ok and known else 0)
         self._barren = 0 if any(reply.ok for reply in replies) else self._barren + 1
 
     def worth(self, more: int | None = None) -> int:
@@ -130,13 +129,14 @@ class Account:
         if self._calls == 1 and self._tokens < 2 * known[0]:
             return 0
         typical = known if more is None else known[1:] or [known[0] + more]
-        each = mean(typical)
-        last = each + (variance(typical) / each if len(typical) > 1 else 0)
+        each, count = fmean(typical), len(typical)
+        spread = (fmean(cost * cost for cost in typical) - each * each) * count / max(count - 1, 1)
+        last = each + spread / each
         left = self._tokens - sum(known)
         if left <= self._dither * last:
             return 0
         many = left / each
-        return max(1, int(many - _CAUTION * sqrt(many + many * many / len(typical))))
+        return max(1, int(many - _CAUTION * sqrt(many + many * many / count)))
 
 
 def _cost(reply: Reply) -> int | None:
