@@ -28,7 +28,6 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
         output: what was answered, as text, cut to some thousand characters; empty for a world.
         reason: why it was scored so, if the scorer says.
         usage: calls, tokens and money; `None` is unknown.
-        judging: of these, what judging the answer took.
         planned: asks of it: planned = finished + failed + cancelled.
         finished: answered and read.
         failed: given up, after retries.
@@ -37,13 +36,13 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
         error: why it has no score, or no answer; empty if nothing went wrong.
         metrics: what its world or topology measured.
         failure: why it was not played at all (no budget is left); such an episode is not journaled.
+        judging: of its usage, what judging the answer took.
     """
 
     score: float | None = None
     output: str = ""
     reason: str = ""
     usage: Usage = Usage()
-    judging: Usage = Usage()
     planned: int = 0
     finished: int = 0
     failed: int = 0
@@ -52,6 +51,7 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     metrics: dict[str, float] = {}
     failure: Failure | None = None
+    judging: Usage = Usage()
 
     @property
     def tokens(self) -> int | None:

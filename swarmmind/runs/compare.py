@@ -13,7 +13,7 @@ import msgspec
 
 from swarmmind.errors import RunError, UserError
 from swarmmind.evals.record import MANIFEST, Recorded, read
-from swarmmind.evals.statistics import mean_interval, paired_difference
+from swarmmind.evals.statistics import Layout, layout_of, mean_interval, paired_difference
 from swarmmind.evals.table import Difference, Estimate
 from swarmmind.intervals import Bounds
 from swarmmind.runs import folder as folders
@@ -70,6 +70,7 @@ class _Entry(NamedTuple):
     bounds: Bounds | None
     stretches: dict[tuple[str, int], Stretch]  # by instance and seed; a plain run is one for all
     folders: list[str]
+    layout: Layout | None = None
 
     @property
     def name(self) -> str:
@@ -103,7 +104,10 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
             )
         bounds = first.bounds if first.bounds == second.bounds else None
         names = (second.name, first.name)
-        differences.append(paired_difference(second.scores, first.scores, bounds=bounds, names=names))
+        found = paired_difference(
+            second.scores, first.scores, bounds=bounds, names=names, layout=_layout(first, second)
+        )
+        differences.append(found)
         partings.append(_parting(first, second))
         lost = len({*first.scores, *second.scores}) - len(shared)
         if lost:
@@ -131,7 +135,7 @@ def _arms(folder: Path, recorded: Recorded) -> Iterator[_Entry]:
             if row.played is not None and row.played.score is not None
         }
         places = {(row.instance.id, row.seed): Stretch(folder, f"run/1/{row.label}/") for row in own}
-        yield _Entry(folder.name, arm.name, scores, manifest.bounds, places, [str(folder)])
+        yield _Entry(folder.name, arm.name, scores, manifest.bounds, places, [str(folder)], layout_of(manifest))
 
 
 def _plain(folder: Path) -> _Entry:
@@ -211,6 +215,13 @@ def _parting(first: _Entry, second: _Entry) -> Parting:
                 where = f"seed {place[1]} of {place[0]}" if place[0] else ""
                 return Parting(first.name, second.name, where, found)
     return Parting(first.name, second.name, "", None)
+
+
+def _layout(first: _Entry, second: _Entry) -> Layout | None:
+    """Columns, cases and units of an eval that knows all that is shared; of plain runs there are none."""
+    shared = {instance for instance, seed in first.scores if (instance, seed) in second.scores}
+    known = first.layout if second.layout is not None else None
+    return known if known is not None and shared <= {*known.place} else None
 
 
 def _mean(scores: Scores, bounds: Bounds | None) -> Estimate | None:

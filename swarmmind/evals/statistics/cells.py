@@ -83,7 +83,7 @@ def cell(manifest: Manifest, layout: Layout, episodes: Episodes, score: Estimate
         tokens=spent.tokens,
         usd=spent.usd,
         seconds=spent.seconds,
-        flip_rate=flip_rate(list(grouped.values())),
+        flip_rate=flip_rate(list(grouped.values())) if manifest.bounds is not None else None,
         pass_at=pass_at(list(grouped.values())) if manifest.bounds == (0, 1) else {},
         also=_also(manifest.also, layout, episodes),
     )

@@ -9,6 +9,7 @@ column are its instances, whatever their cases.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import fsum
 from typing import NamedTuple, TypeAlias
 
 from swarmmind.evals.record import Case, Manifest
@@ -131,7 +132,7 @@ def together(parts: Sequence[tuple[float, Measured]]) -> Measured:
     """
     bounds = [(weight, one.bounds) for weight, one in parts]
     ends = [sorted((weight * held[0], weight * held[1])) for weight, held in bounds if held is not None]
-    whole = (sum(low for low, _ in ends), sum(high for _, high in ends)) if len(ends) == len(parts) else None
+    whole = (fsum(low for low, _ in ends), fsum(high for _, high in ends)) if len(ends) == len(parts) else None
     found = combined((weight, one.moments) for weight, one in parts)
     seeds = max(one.seeds for _, one in parts)
     return Measured(found, whole, seeds, all(one.worlds for _, one in parts))

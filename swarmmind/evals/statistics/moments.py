@@ -135,7 +135,7 @@ def combined(parts: Iterable[tuple[float, Moments]]) -> Moments:
     shrinks = [weight**2 * one.shrinks for weight, one in found if one.shrinks is not None]
     variance = sum(part for part, _ in known)
     return Moments(
-        mean=sum(weight * one.mean for weight, one in found),
+        mean=math.fsum(weight * one.mean for weight, one in found),
         variance=variance if len(known) == len(found) else None,
         freedom=_satterthwaite([(part, one.freedom) for part, one in known]),
         third=sum(weight**3 * one.third for weight, one in found),

@@ -13,6 +13,8 @@ from swarmmind.evals.statistics.layout import Layout, Scores, of
 from swarmmind.evals.statistics.warnings import warnings
 from swarmmind.evals.table import Cell, Difference, Line, Point, Table
 
+_ROUNDING = 1e-9  # of means of many numbers
+
 
 class _Ranks(NamedTuple):
     """The lines by what they are for."""
@@ -146,4 +148,4 @@ def _counts(recorded: Recorded) -> tuple[int, int, int]:
 
 
 def _is_below(line: Line, threshold: float | None) -> bool:
-    return threshold is not None and (line.total.score is None or line.total.score.mean < threshold)
+    return threshold is not None and (line.total.score is None or line.total.score.mean < threshold - _ROUNDING)

@@ -131,9 +131,8 @@ def _handlers(evaluation: EvalPlan, roster: Roster, player: Player, plan: Plan, 
     """Arms ask their own models; everything else is the same for all."""
     crews = evaluation.crews
     by_play = {play: handlers(crews[play].plan, own, stores) for play, own in roster.by_play.items()}
-    first = next(iter(by_play.values()))
     own = {kind: ByPlay({play: known[kind] for play, known in by_play.items()}) for kind in (Ask, Embed)}
-    return {**first, **own, Episode: player}
+    return {**handlers(plan, next(iter(roster.by_play.values())), stores), **own, Episode: player}
 
 
 def _told(plan: EvalPlan, session: Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
