@@ -222,9 +222,7 @@ def test_the_policy_fail_ends_it_at_the_first_failure(tmp_path: Path, kind: Kind
     seen = played(tmp_path, kind, model, society(1, policy=FAIL), tokens=None, calls=9)
     assert seen.outcome.failure is not None
     assert "OSError: down" in seen.outcome.failure.message
-    assert (
-        seen.meter.usage.calls == {"solo": 2, "vote": 9}[kind]
-    )  # votes whose cost nobody counts are asked for at once
+    assert seen.meter.usage.calls == {"solo": 2, "vote": 9}[kind]  # votes nobody prices are asked at once
 
 
 @pytest.mark.parametrize("kind", KINDS)
