@@ -133,7 +133,7 @@ def test_an_example_runs_as_it_stands(path: Path, work: Path) -> None:
     rounds = ["problem.rounds=10"] if "rounds" in str(loaded.task.problem) else []
     result = swarmmind.run_sync(task, overrides=rounds, env={}, allow_code=bool(loaded.code))
     assert result.status == "finished"
-    assert result.score is not None
+    assert result.score is not None or (result.eval is not None and result.eval.failed == 0)
     assert result.coverage.failed == result.coverage.cancelled == 0
 
 

@@ -32,7 +32,7 @@ def name(file: Path) -> str:
 
 
 def test_what_is_public_is_this() -> None:
-    assert sorted(swarmmind.__all__) == ["Result", "__version__", "optimize", "resume", "run", "run_sync"]
+    assert sorted(swarmmind.__all__) == ["Result", "__version__", "evaluate", "optimize", "resume", "run", "run_sync"]
     assert all(hasattr(swarmmind, public) for public in swarmmind.__all__)
 
 

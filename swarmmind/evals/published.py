@@ -14,6 +14,9 @@ PUBLISHED: dict[str, str] = {
 }
 """The module whose `PUBLISHED_ROWS` holds them."""
 
+BOARDS: dict[str, str] = {"swarmbench": "swarmmind.evals.swarmbench.leaderboard"}
+"""By the same names, the module that prints a table as its paper does: `COLUMNS`, `leaderboard`, `as_markdown`."""
+
 
 def published(name: str) -> list[PublishedRow]:
     """The rows, best first; columns are called as in the suite.

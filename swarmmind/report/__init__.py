@@ -4,6 +4,8 @@
 `eval_lines`, `context` and `grid_text` are plain text; `export` writes an eval in the formats of `EXPORTS`.
 """
 
+from __future__ import annotations
+
 from swarmmind.report.build import context, render
 from swarmmind.report.evals import EXPORTS, export, format_of, render_eval
 from swarmmind.report.evals import lines as eval_lines

@@ -272,7 +272,7 @@ def test_list_names_what_the_code_knows(swarmmind: Command) -> None:
     data = record(swarmmind("list", "--json"))
     assert set(data["environments"]) == set(ENVIRONMENTS)
     assert set(data["policies"]) == {f"builtin/{name}" for name in POLICIES}
-    assert set(data["scorers"]) == set(SCORERS)
+    assert set(data["scorers"]) == {*SCORERS, "judge"}
     assert {"solver", "worker"} <= set(data["agents"])
     assert {"solo", "vote", "debate", "world"} <= set(data["topologies"])
     assert data["runs"] == {}

@@ -3,6 +3,8 @@
 All of it is pure functions of numbers; scipy is imported when it is first used.
 """
 
+from __future__ import annotations
+
 from swarmmind.evals.statistics.differences import MARGIN, Side, difference, paired_difference
 from swarmmind.evals.statistics.estimates import FEW_CLUSTERS, mean_interval
 from swarmmind.evals.statistics.layout import Layout, Scores

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 from xml.sax.saxutils import escape
 
-from swarmmind.evals.swarmbench.leaderboard import COLUMNS, as_markdown, leaderboard
+from swarmmind.evals.published import BOARDS
 from swarmmind.evals.table import Table
 from swarmmind.report import text
 from swarmmind.report.evals import figures
@@ -21,7 +22,7 @@ def markdown(given: Told) -> Iterator[str]:
     table = given.table
     coverage = {name: getattr(table, name) for name in ("planned", "finished", "failed", "cancelled")}
     yield f"# {_plain(table.name)}\n\n"
-    yield text.visible(_BOARDS.get(given.recorded.manifest.published, _board)(table))
+    yield text.visible(_own(table, given.recorded.manifest.published))
     yield f"\n{text.number(table.instances)} instances, {text.number(table.seeds)} seeds each; "
     yield f"{text.coverage_line(coverage)} episodes.\n"
     for warning in table.warnings:
@@ -49,12 +50,12 @@ def _board(table: Table) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in found)
 
 
-def _swarmbench(table: Table) -> str:
-    return as_markdown(leaderboard(table)) if set(COLUMNS) <= set(table.columns) else _board(table)
-
-
-_BOARDS: dict[str, Callable[[Table], str]] = {"swarmbench": _swarmbench}
-"""Who prints the leaderboard of a suite, by the published results that stand beside."""
+def _own(table: Table, published: str) -> str:
+    """The leaderboard as the paper of a suite prints it, where it has all of its columns."""
+    board = import_module(BOARDS[published]) if published in BOARDS else None
+    if board is None or not set(board.COLUMNS) <= set(table.columns):
+        return _board(table)
+    return board.as_markdown(board.leaderboard(table))
 
 
 def _plain(words: str) -> str:

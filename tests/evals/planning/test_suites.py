@@ -15,11 +15,11 @@ def test_the_suite_of_hanoi_has_the_papers_problems_and_ablations() -> None:
     columns = {case.id: case.column for case in manifest.cases}
     assert Counter(columns[instance.case] for instance in manifest.instances) == {"3": 26, "4": 80}
     assert [arm.name for arm in manifest.arms] == [
-        "planner",
-        "planner(monitor=false)",
-        "planner(tree=false)",
-        "planner(decompose=false)",
-        "planner(decompose=false, monitor=false, tree=false)",
+        "full",
+        "no monitor",
+        "no tree",
+        "no decomposer",
+        "actor only",
         "exact",
         "random",
     ]
