@@ -22,7 +22,7 @@ from pathlib import Path
 import aiohttp
 import anyio
 
-from swarmmind.runs.execute import execute
+from swarmmind.runs.execute import Manner, execute, result_of
 from swarmmind.runs.folder import create
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import make_plan
@@ -60,7 +60,7 @@ async def swarm(base_url: str, calls: int) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(load_task_data(task, Path(folder)))
-        result = await execute(plan, create(Path(folder), "bench", "", {}), Models(plan, {}), with_report=False)
+        result = await execute(plan, create(Path(folder), "bench", "", {}), Models(plan, {}), manner=Manner(result_of))
         assert result.coverage.finished == calls
 
 

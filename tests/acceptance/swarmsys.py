@@ -93,7 +93,7 @@ class World:
 
     def replayed(self, effect: Embed, flight: Flight, result: Embedding) -> None: ...
 
-    def read(self, effect: Embed, outcome: Outcome) -> Embedding:
+    def read(self, effect: Embed, outcome: Outcome, meter: object = None) -> Embedding:
         raise AssertionError("no program answers for an embedder")
 
     # --- the agents: what they know is what they are told -------------------------------------------------------------

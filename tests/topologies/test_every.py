@@ -39,8 +39,8 @@ TIMED = {"gossip"}  # what is asked depends on how long answers take: deadlines 
 BUILT = {"planner", "swarmsys"}  # if a budget ends it, its value is put together from what several said
 FLOWING = [name for name in PARTS if name.startswith(("macnet", "hierarchy", "gptswarm", "workflow"))]
 # What is asked for that is no answer to the question, so that nothing is there to return if that is all there was.
-NO_ANSWERS = {"ask", "criticize", "judge", "explore", "work", "end", "message"}
-NO_ANSWERS |= {"decompose", "propose", "check", "predict", "estimate", "compare"}
+_PLANNERS = {"decompose", "propose", "check", "predict", "estimate", "compare"}
+NO_ANSWERS = {"ask", "criticize", "judge", "explore", "work", "end", "message"} | _PLANNERS
 
 
 # --- failing ----------------------------------------------------------------------------------------------------------
