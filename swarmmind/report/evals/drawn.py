@@ -209,10 +209,10 @@ def _scatter(cost: str, rows: list[tuple[Line, float]]) -> Scatter | None:
 
 
 def _spot(line: Line, price: float, one: Estimate, x: Axis, y: Axis, cost: str) -> Spot:
-    low, *_, high = _known(one)
+    known = _known(one)
     said = figures.money(price) if cost == "USD" else f"{figures.tokens(price)} tokens"
     words = f"{line.arm.name}: {figures.estimate(one)} for {said} an episode"
-    return Spot(line.arm.name, line.arm.kind, x.at(price), y.at(one.mean), y.at(low), y.at(high), words, None)
+    return Spot(line.arm.name, line.arm.kind, x.at(price), y.at(one.mean), y.at(known[0]), y.at(known[-1]), words, None)
 
 
 def _front(spots: list[Spot], x: Axis) -> str:

@@ -139,6 +139,14 @@ def test_the_front_joins_those_that_nobody_beats_for_their_price():
     assert drawn.scatters(table_of(line("a", 0.5, None), line("b", 0.5, None))) == []
 
 
+def test_a_score_without_an_interval_has_its_place_among_costs():
+    single = Estimate(0.5, None, None, 0.0, 1, 1)
+    unsure = msgspec.structs.replace(line("b", 0.5, 20), total=Cell(single, 1, 0, tokens=20))
+    [one] = drawn.scatters(table_of(line("a", 0.4, 10), unsure))
+    spot = next(spot for spot in one.spots if spot.name == "b")
+    assert spot.low == spot.y == spot.high
+
+
 def test_costs_far_apart_stand_on_an_axis_of_powers():
     [one] = drawn.scatters(table_of(line("a", 0.3, 10), line("b", 0.4, 1000), line("c", 0.5, 100_000)))
     xs = [spot.x for spot in one.spots]
