@@ -71,6 +71,8 @@ class Played(msgspec.Struct, frozen=True, omit_defaults=True):
 class Episode(msgspec.Struct, frozen=True):
     """Play one arm on one instance with one seed; an effect, whose result is `Played`.
 
+    It is known by its label: one that was played is not played again, whatever its arm has spent since.
+
     Attributes:
         play: the digest of arm and case: of everything that shapes what happens. Arms that are called differently and
             are the same share their episodes, and one that was changed has new ones.

@@ -157,17 +157,20 @@ async def _evaluated(
     roster = Roster(plan, env)
     if into is None:
         folder = _begin(plan.base, loaded, runs, inputs, EVAL)
-    else:
-        folder = folders.find(os.fspath(into), runs)
-        if folders.read_json(folder / folders.ORIGIN).get("kind") != EVAL:
-            raise RunError(f"{folder}: is no eval; it cannot go on as one")
+        try:
+            return await run_eval(plan, folder, env, watch, allow_code=allow_code, roster=roster)
+        except UserError:
+            folders.discard_unused(folder)
+            raise
+    folder = folders.find(os.fspath(into), runs)
+    if folders.read_json(folder / folders.ORIGIN).get("kind") != EVAL:
+        raise RunError(f"{folder}: is no eval; it cannot go on as one")
+
+    def begin() -> None:
         folders.write_text(folder / folders.TASK, loaded.text)
         folders.write_json(folder / folders.ORIGIN, _origin(plan.base, loaded, inputs, EVAL))
-    try:
-        return await run_eval(plan, folder, env, watch, allow_code=allow_code, roster=roster)
-    except UserError:
-        folders.discard_unused(folder)
-        raise
+
+    return await run_eval(plan, folder, env, watch, allow_code=allow_code, roster=roster, begin=begin)
 
 
 def _loaded(

@@ -107,6 +107,7 @@ class Manner(NamedTuple):
         looks_up: whether most of a journal is never asked for again.
         with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
         episodes: see `Progress`.
+        begin: writes what describes the run, once the folder is this process's alone.
     """
 
     tell: Tell
@@ -114,6 +115,7 @@ class Manner(NamedTuple):
     looks_up: bool = False
     with_report: bool = False
     episodes: Callable[[], tuple[int, int]] | None = None
+    begin: Callable[[], None] | None = None
 
 
 async def execute(
@@ -152,6 +154,8 @@ async def execute(
         driver = Driver(World(journal, clock, plan.streams, purse, meter), work)
         session = Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session, models)
+        if manner.begin is not None:
+            manner.begin()
         journal.start()
         if watch is not None:
             watch(Progress(folder, plan, meter, driver.elapsed, manner.episodes))

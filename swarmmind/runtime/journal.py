@@ -170,9 +170,10 @@ class Journal:
     # --- writing ---------------------------------------------------------------------------------------------------
 
     def digest(self, effect: Any) -> Question:
-        """What an effect asks, by content; nothing is written."""
+        """What an effect asks, by content; nothing is written. One that is kept asks what its label says."""
         if not isinstance(effect, Ask):
-            return Question(blake2b(msgspec.json.encode(effect), digest_size=16).digest(), (), b"")
+            what = effect.label().encode() if getattr(type(effect), "kept", False) else msgspec.json.encode(effect)
+            return Question(blake2b(what, digest_size=16).digest(), (), b"")
         digests = [self._digest(message) for message in effect.messages]
         agent = effect.agent
         body = msgspec.json.encode((agent.model, effect.output, effect.sampling or agent.sampling))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +62,7 @@ async def run_eval(
     *,
     allow_code: bool = False,
     roster: Roster | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> Result:
     """Play an eval in a folder, or go on with the one that it holds (see `runs.execute.execute`).
 
@@ -73,9 +75,9 @@ async def run_eval(
         watch: called once when it begins.
         allow_code: whether the user allowed the task to name Python code.
         roster: the models, if they were made; closed at its end.
+        begin: called once the folder is this process's alone, before anything in it is changed.
     """
     roster = roster or Roster(plan, env)
-    folders.write_text(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(plan.manifest)).decode())
     player = Player(plan, allow_code=allow_code)
     episodes, controls = plan.episodes(), plan.episodes(controls=True)
     base = plan.base
@@ -91,10 +93,17 @@ async def run_eval(
         handlers=partial(_handlers, plan, roster, player),
         looks_up=True,
         episodes=lambda: (player.played, len(episodes) + len(controls)),
+        begin=partial(_describe, plan, folder, begin),
     )
     result = await execute(root, folder, roster, watch, manner)
     await anyio.to_thread.run_sync(report.render_eval, folder)
     return result
+
+
+def _describe(plan: EvalPlan, folder: Path, begin: Callable[[], None] | None) -> None:
+    if begin is not None:
+        begin()
+    folders.write_text(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(plan.manifest)).decode())
 
 
 def _root(plan: EvalPlan, episodes: list[Episode], controls: list[Episode], ctx: Context) -> Program:
@@ -109,12 +118,22 @@ def _root(plan: EvalPlan, episodes: list[Episode], controls: list[Episode], ctx:
 def _funded(plan: EvalPlan, controls: list[Episode], spent: Mapping[str, Played]) -> list[Episode]:
     """Each control with what its arm spent on the same instance and seed."""
     funded: list[Episode] = []
-    numbers: dict[str, int] = {}
+    places = _places(plan)
     for episode in controls:
-        number = numbers[episode.play] = numbers.get(episode.play, -1) + 1
         arm = spent[Episode(plan.crews[episode.play].of, episode.instance, episode.seed).label()]
-        funded.append(msgspec.structs.replace(episode, tokens=arm.tokens, calls=arm.calls, dither=dither(number)))
+        share = dither(places[episode.instance], episode.seed)
+        funded.append(msgspec.structs.replace(episode, tokens=arm.tokens, calls=arm.calls, dither=share))
     return funded
+
+
+def _places(plan: EvalPlan) -> dict[str, int]:
+    """The place of each instance in its case."""
+    found: dict[str, int] = {}
+    counts: Counter[str] = Counter()
+    for instance in plan.manifest.instances:
+        found[instance.id] = counts[instance.case]
+        counts[instance.case] += 1
+    return found
 
 
 def _calls(plan: EvalPlan, episodes: list[Episode]) -> int:

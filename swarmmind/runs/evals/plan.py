@@ -16,7 +16,7 @@ from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.spec import EnvironmentProblem, LoadedTask, ModelSpec
 from swarmmind.spec.evaluate import Control
 
-_GOLDEN = (sqrt(5) - 1) / 2
+_GOLDEN, _SQUARE = (sqrt(5) - 1) / 2, sqrt(2) - 1
 _TEXT = 400  # characters of a problem that the manifest keeps
 _MOST_GUESSED = 2000  # pairs of problems
 
@@ -72,9 +72,13 @@ class EvalPlan(NamedTuple):
         return {name: spec for crew in self.crews.values() for name, spec in crew.plan.specs.items()}
 
 
-def dither(number: int) -> float:
-    """The number-th of a sequence in [0, 1) whose every stretch is spread evenly (multiples of the golden ratio)."""
-    return (number + 1) * _GOLDEN % 1.0
+def dither(number: int, seed: int = 0) -> float:
+    """The number-th of a sequence in [0, 1) whose every stretch is spread evenly (multiples of the golden ratio).
+
+    Each seed has a sequence of its own, and these are spread evenly too. So what a control of one problem and seed may
+    spend does not depend on which others are played.
+    """
+    return ((number + 1) * _GOLDEN + seed % (1 << 32) * _SQUARE) % 1.0
 
 
 def make_eval(

@@ -14,7 +14,7 @@ import swarmmind
 from swarmmind import Result
 from swarmmind.errors import RunError, SpecError
 from swarmmind.evals.record import Played, Recorded, Row, read
-from swarmmind.runtime.journal import content
+from swarmmind.runtime.journal import Journal, content
 from swarmmind.testing import FakeEndpoint
 from tests.runs.projects import SUMS, asked, task, write_sums, write_task
 
@@ -292,3 +292,41 @@ def test_what_a_judge_takes_is_billed_and_is_no_arms(work: Path) -> None:
     arm, control = played(result)[0], played(result)[len(SUMS)]
     assert control.calls == arm.calls == 3
     assert result.usage.calls == sum(one.usage.calls for one in played(result))
+
+
+def test_more_problems_leave_controls_as_they_were_played(work: Path) -> None:
+    path = suite(work, compare=["solo", "vote"])
+    first = evaluate(path, ["eval.limit=1"])
+    before = set(content(first.path / "journal.sqlite"))
+    more = resume(first.folder, "eval.limit=3")
+    assert (more.status, more.eval) == ("finished", evaluate(path, ["eval.limit=3"]).eval)
+    assert before <= set(content(first.path / "journal.sqlite"))
+
+
+def test_problems_put_before_others_leave_controls_as_they_were_played(work: Path) -> None:
+    first = evaluate(suite(work, compare=["vote"], eval={"seeds": 1}))
+    data = work / "sums.jsonl"
+    data.write_text('{"problem": "What is 8 + 9?", "target": "17"}\n' + data.read_text(encoding="utf-8"))
+    more = resume(first.folder)
+    assert (more.status, len(played(more))) == ("finished", 2 * (len(SUMS) + 1))
+
+
+def test_a_mistake_in_what_an_eval_goes_on_with_costs_nothing_of_it(work: Path) -> None:
+    path = suite(work)
+    first = evaluate(path)
+    late = "def late(ctx, society):\n    raise UserError('needs more agents')\n    yield\n"
+    (work / "mine.py").write_text(f"from swarmmind.errors import UserError\n\n\n{late}")
+    with pytest.raises(SpecError, match="needs more agents"):
+        evaluate(path, ["swarm.topology={use: './mine.py:late'}"], into=first.folder, allow_code=True)
+    assert evaluate(path, into=first.folder).eval == first.eval
+
+
+def test_who_cannot_have_the_folder_leaves_what_it_says_of_the_eval(work: Path) -> None:
+    path = suite(work)
+    first = evaluate(path)
+    before = {file.name: file.read_bytes() for file in first.path.iterdir() if file.suffix in (".json", ".yaml")}
+    journal = Journal(first.path / "journal.sqlite")
+    with pytest.raises(RunError, match="going on in another process"):
+        evaluate(path, ["swarm.topology=solo"], into=first.folder)
+    journal.close()
+    assert {name: (first.path / name).read_bytes() for name in before} == before
