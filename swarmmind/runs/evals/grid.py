@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from hashlib import blake2b
+from functools import lru_cache
+from hashlib import blake2b, file_digest
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from swarmmind.errors import SpecError, UserError, near
 from swarmmind.evals.record import Kind
 from swarmmind.runs.studies.draft import Draft
+from swarmmind.runs.teams import models_named
 from swarmmind.spec import LoadedSwarm, LoadedTask, Task, changed
 from swarmmind.spec.evaluate import flat
+from swarmmind.spec.paths import existing_file
 
 _ABOUT_CASES = ("problem", "score")
 _NEVER = ("seed", "budget", "grid", "compare", "eval", "optimize", "name", "schema")
@@ -23,6 +27,7 @@ SAME_ANSWERS = ("limits", "attempts", "deadline_seconds", "transport", "api_key_
 """Of a model: how it is reached. Nothing of it shapes an answer."""
 _BESIDE = ("schema", "name", "description", "seed", "budget", "prices", "cache", "inputs")
 """Of a task: what no episode depends on, or what is part of its own name."""
+_LONGEST_NAME = 200
 
 
 class Variant(NamedTuple):
@@ -177,18 +182,60 @@ def _wanted(changes: Mapping[str, Any], only: Mapping[str, list[str]]) -> bool:
 
 
 def essence(loaded: LoadedTask) -> Any:
-    """All of a task that shapes what its agents say and how it is scored."""
+    """All of a task that shapes what its agents say and how it is scored, except which of a data set's rows are played.
+
+    Of the user's own files it is what they hold, code included; what that code imports is not followed.
+    """
     data = {key: value for key, value in loaded.source.data.items() if key not in _BESIDE}
+    problem = data.get("problem")
+    if isinstance(problem, dict) and "dataset" in problem:
+        data["problem"] = {key: value for key, value in problem.items() if key != "limit"}
     for key in ("model", "embedder"):
         if isinstance(data.get(key), dict):
             data[key] = _plain(data[key])
-    data["models"] = {name: _plain(model) for name, model in (data.get("models") or {}).items()}
-    return [data, _looked_up(loaded.swarm)]
+    used = models_named(loaded)
+    data["models"] = {name: _plain(model) for name, model in (data.get("models") or {}).items() if name in used}
+    looked_up = _looked_up(loaded.swarm)
+    named = set(_texts([{**data, "problem": _without_rows(problem)}, looked_up]))
+    files = {text: held for text in sorted(named) if (held := _held(loaded.folder, text))}
+    return [data, looked_up, files]
+
+
+def _without_rows(problem: Any) -> Any:
+    return {key: value for key, value in problem.items() if key != "dataset"} if isinstance(problem, dict) else None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
+def _held(folder: Path, text: str) -> str:
+    """What a file of the folder holds, that a text names as `file` or `./file.py:Name`; empty if it names none."""
+    name = text.rpartition(":")[0] if text.startswith("./") and ":" in text else text
+    if "." not in name or len(name) > _LONGEST_NAME:
+        return ""
+    try:
+        path = existing_file(folder, name)
+        return _content(path, path.stat().st_mtime_ns, path.stat().st_size)
+    except (OSError, ValueError):
+        return ""
+
+
+@lru_cache
+def _content(path: Path, _modified_ns: int, _size: int) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "blake2b").hexdigest()
 
 
 def _looked_up(swarm: LoadedSwarm) -> list[Any]:
     """What a swarm's names stand for."""
-    cards = [[name, card.body.text, card.parameters, repr(card.sampling)] for name, card in swarm.cards.items()]
+    cards = [
+        [name, card.body.text, card.model, card.parameters, repr(card.sampling)] for name, card in swarm.cards.items()
+    ]
     parts = [[part.use, part.parameters] for part in (swarm.topology, *swarm.memory)]
     return [cards, parts, [_looked_up(inner) for inner in swarm.inner.values()]]
 

@@ -208,7 +208,8 @@ class _Making:
             elif plan.team.whole != (self._items[found[0].id] is None and bool(plan.items)):
                 message = f"{row.name} takes the data set as a whole, and others do not: their scores cannot be paired"
                 raise self._loaded.error(("grid",), message)
-            play = digest([essence(plan.loaded), _reached(changes)])
+            taken = [list(item) for item in plan.items] if plan.team.whole else changes.get("problem.limit")
+            play = digest([essence(plan.loaded), _reached(changes), taken])
             self._crews.setdefault(play, Crew(plan))
             self._plays[f"{ids[row.name]} {case.id}"] = play
             for control in arms:
