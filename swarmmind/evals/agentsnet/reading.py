@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 
 from swarmmind.evals.agentsnet.names import KNOWN
+from swarmmind.runtime.journal import characters
 
 MARKER = "### Final Answer ###"
 
@@ -17,7 +18,7 @@ MAX_OBJECTS = 1000
 
 _ORIGINALS, _LENIENT = json.JSONDecoder(), json.JSONDecoder(strict=False)
 _TRAILING_COMMA = re.compile(r'(?<!\\)"\s*,\s*}')
-_STRICT_MARKER = re.compile(r"#{2,}[ \t]*final answer[ \t]*#*", re.IGNORECASE)
+_STRICT_MARKER = re.compile(r"(?<!#)#{2,}[ \t]*final answer[ \t]*#*", re.IGNORECASE)
 _MARKS = r"[\s:*_\"'`(\[]*"
 _END = r"(?!\w|[.,]\d)"
 
@@ -79,7 +80,10 @@ def _last(text: str, neighbors: Collection[str]) -> dict[str, str] | None:
 
 
 def _objects(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[dict[str, str], int]]:
-    """All objects from texts to texts with their ends, from left to right, also those within others."""
+    """All objects from texts to texts with their ends, from left to right, also those within others.
+
+    JSON can spell half a character (`\\ud83d` alone), which nothing can be sent or kept in; it is replaced.
+    """
     if len(text) > MAX_CHARACTERS:
         return
     for start in islice(re.finditer(r"\{\s*[\"}]", text), MAX_OBJECTS):
@@ -88,4 +92,4 @@ def _objects(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[dict[str, s
         except (ValueError, RecursionError):
             continue
         if all(isinstance(said, str) for said in found.values()):
-            yield found, end
+            yield {name: characters(said) for name, said in found.items()}, end

@@ -117,3 +117,18 @@ def test_hostile_texts_take_no_time_and_no_stack(hostile: str) -> None:
     assert compatible_messages(hostile + "}", ()) is None
     assert strict_messages(hostile + "}", ("Mary",)) is None
     assert strict_messages('{"James": "' + "x" * MAX_CHARACTERS + '"}', ("James",)) is None
+
+
+@pytest.mark.parametrize(
+    "hostile", ["#" * MAX_CHARACTERS, "## " * 30_000, "## Final Answer" * 6_000, f"{MARKER}: *" * 5_000]
+)
+def test_nor_do_hostile_answers(hostile: str) -> None:
+    assert strict_answer(hostile, ("Yes", "No")) is None
+    assert compatible_answer(hostile, ("Yes", "No")) is None
+
+
+def test_half_a_character_that_json_spells_is_replaced() -> None:
+    """Nothing could be recorded or sent with it: one agent's broken emoji would end everybody's game."""
+    text = r'{"James": "so \ud83d it is", "Mary": "\ud83d\ude00"}'
+    for read in (compatible_messages, strict_messages):
+        assert read(text, ("James", "Mary")) == {"James": "so \ufffd it is", "Mary": "\U0001f600"}
