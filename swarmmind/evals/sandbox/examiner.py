@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import json
 import time
 import traceback
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
-from swarmmind.evals.sandbox.wire import Broken, Exited, Far, Gone, Late, Raised, Unsendable, Wire
+from swarmmind.evals.sandbox.wire import LIBRARY, Broken, Exited, Far, Gone, Late, Raised, Unsendable, Wire
 
 _MAX_REASON = 200
 _BROKEN = "the code does not keep to the protocol"
@@ -151,6 +152,8 @@ def _known(defined: Mapping[str, Any], trees: Sequence[ast.AST], entry: str) -> 
     own = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     tested = {entry} if entry else called if all(hasattr(builtins, name) for name in called - own) else set[str]()
     plain = {name: value for name, value in defined.items() if name.isidentifier() and not name.startswith("__")}
+    for name in LIBRARY & plain.keys() - called:  # what a test looks up in `math` is no matter of the code's
+        plain[name] = importlib.import_module(name) if isinstance(plain[name], Far) else plain[name]
     return {
         name: value
         for name, value in plain.items()

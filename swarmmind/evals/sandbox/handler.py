@@ -19,6 +19,7 @@ from swarmmind.effects import Failure, Outcome
 from swarmmind.errors import UserError
 from swarmmind.evals.sandbox.tests import Bounds, Ran, RunTests, Walls
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.journal import characters
 from swarmmind.runtime.meter import Meter
 
 _GRACE_SECONDS = 15.0
@@ -142,7 +143,7 @@ def _ran(out: bytes, err: bytes, bounds: Bounds) -> Ran:
         return Ran(failure=Failure("exception", f"sandbox: broke down: {last[0]:.200}"))
     if "missing" in told:
         return Ran(failure=Failure("exception", f"sandbox: this machine cannot shut code in: {told['missing']:.300}"))
-    return Ran(told["passed"], told["reason"], told["output"])
+    return Ran(told["passed"], characters(told["reason"]), told["output"])
 
 
 def run_tests(effect: RunTests, *, without: Sequence[str] = ()) -> Ran:

@@ -89,6 +89,7 @@ class _State:
 def main(order: Order, code: int, tests: int) -> None:
     """Run tests on code; both are read from open descriptors. Never returns."""
     _die_with_parent()
+    os.umask(0o022)  # another user has to pass the directories that are made for it
     state = _State(order)
     state.parted = state.attempt("namespaces", part)
     if os.fork() == 0:
@@ -128,10 +129,14 @@ def _inner(state: _State, code: int, tests: int) -> dict[str, Any]:
 
 def _child(state: _State, keep: list[int], printed: int, gate: int, work: Callable[[], None]) -> int:
     """Start a process behind the walls, `keep` as its descriptors from 3 on; it says at the gate what is missing."""
+    parent = os.getpid()
     child = os.fork()
     if child:
         return child
     try:
+        _die_with_parent()  # where there is no namespace that ends with its first process
+        if os.getppid() != parent:
+            os._exit(1)
         _arrange([*keep, gate], printed)
         gate = 3 + len(keep)
         missing = _sealed(state)
@@ -151,8 +156,8 @@ def _arrange(keep: list[int], printed: int) -> None:
     high = [os.dup(fd) for fd in keep]
     floor = max(high) + 1
     moved = [os.dup2(fd, floor + at) for at, fd in enumerate(high)]
-    nothing, out = os.open("/dev/null", os.O_RDONLY), os.dup2(printed, floor + len(moved))
-    os.dup2(nothing, 0)
+    out = os.dup2(printed, floor + len(moved))
+    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
     for at, fd in enumerate(moved):

@@ -1,7 +1,7 @@
 """Plain values over a pair of pipes, between two processes of which one does not trust the other.
 
 A frame is four bytes of length and JSON. Numbers, texts, bytes, lists, tuples, sets, mappings, ranges, and what `_MADE`
-lists arrive as copies; functions and classes of some modules of the standard library (`_LIBRARY`) by name; everything
+lists arrive as copies; functions and classes of some modules of the standard library (`LIBRARY`) by name; everything
 else as a reference (`Far`) that its owner keeps the object of. Nothing that arrives is ever run.
 
 Either side asks (`["do", operation, arguments]`) and, while it waits, answers what it is asked meanwhile, so that a
@@ -75,7 +75,7 @@ _MADE: dict[str, tuple[Callable[..., Any], Callable[[Any], list[Any]]]] = {
         lambda value: [value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond],
     ),
 }
-_LIBRARY = frozenset(
+LIBRARY = frozenset(
     (
         *("bisect", "builtins", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools"),
         *("heapq", "itertools", "json", "math", "operator", "random", "re", "statistics", "string", "typing"),
@@ -346,7 +346,7 @@ def _framed(frame: list[Any]) -> bytes:
 
 
 def _is_standard(module: str) -> bool:
-    return module in _LIBRARY
+    return module in LIBRARY
 
 
 def _looked_up(module: str, name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from swarmmind.effects import Program
@@ -12,8 +12,11 @@ from swarmmind.evals.sandbox.handler import require
 from swarmmind.evals.sandbox.tests import Bounds, Ran, RunTests, Walls
 from swarmmind.evals.scoring import Answer, Mark, Scoring
 from swarmmind.ports import Context
+from swarmmind.runtime.journal import characters
 
-_FENCE = re.compile(r"[ \t]*(```+|~~~+)[^`]*")
+_FENCE = re.compile(r"([ \t]*)(```+|~~~+)[^`]*")
+_DEFINITION = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+\w", re.MULTILINE)
+_CALLED = re.compile(r"(?<![\w.])[^\W\d]\w*(?=\()")
 _WALL_FACTOR = 6.0
 _MAX_SECONDS, _MAX_MEMORY_MB = 600, 16_384
 
@@ -35,11 +38,12 @@ class _Asked(NamedTuple):
 def unit_tests(seconds: int = 10, memory_mb: int = 512, sandbox: Walls = "strong") -> Scoring:
     """1 if the output's code passes the target's tests, 0 with the reason if not. Runs code that a model wrote.
 
-    The code is the last fenced block (of those that define the function under test, if the target names it), else the
-    whole output. The target is a list of assertions as in MBPP, or Python with assertions or `test_...` functions, or a
-    mapping: `tests` (or `test`, `test_list`) with such, `setup` (or `test_setup_code`) to be run before them,
-    `entry_point` with the function that the tests know as `candidate`, or that their `check(candidate)` is called with,
-    and `prompt` that the code continues, as in HumanEval. Rows of both can be used as they are:
+    The code is the last fenced block: of those that define the function under test, if the target names it, or else
+    what the tests call; or else of those that define anything. Without a block it is the whole output. The target is a
+    list of assertions as in MBPP, or Python with assertions or `test_...` functions, or a mapping: `tests` (or `test`,
+    `test_list`) with such, `setup` (or `test_setup_code`, `test_imports`) to be run before them, `entry_point` with the
+    function that the tests know as `candidate`, or that their `check(candidate)` is called with, and `prompt` that the
+    code continues, as in HumanEval. Rows of both can be used as they are:
     `fields: {problem: prompt, target: [prompt, entry_point, test]}`.
 
     Code and tests run in two processes of their own, with the standard library alone, no files but an empty /tmp, no
@@ -67,11 +71,12 @@ def unit_tests(seconds: int = 10, memory_mb: int = 512, sandbox: Walls = "strong
 
     def grade(ctx: Context, answer: Answer) -> Program:
         asked = _asked(answer.target)
-        code = _code(answer.output, asked.entry)
+        code = _code(answer.output, [asked.entry] if asked.entry else _CALLED.findall("\n".join(asked.tests)))
         if not code:
             return Mark(0.0, "there is no code in it")
         whole = f"{asked.prompt}\n{code}" if asked.prompt else code
-        effect = RunTests(whole, asked.tests, asked.entry, bounds, asked.prompt)
+        tests = tuple(map(characters, asked.tests))
+        effect = RunTests(characters(whole), tests, asked.entry, bounds, characters(asked.prompt))
         ran: Ran
         [ran] = yield [effect]
         if ran.failure is not None:
@@ -89,26 +94,29 @@ def _never(output: Any, target: Any) -> float:
     raise UserError("score: 'tests' runs programs; nothing can be scored by it at once")
 
 
-def _code(output: Any, entry: str = "") -> str:
+def _code(output: Any, names: Iterable[str] = ()) -> str:
     """The code in an output; the rest of a fence that was never closed counts, too."""
     text = "" if output is None else str(output)
     blocks = _blocks(text)
-    defining = [block for block in blocks if entry and re.search(rf"\bdef {re.escape(entry)}\b", block)]
-    code = (defining or blocks or [text])[-1]
-    return code.strip("\n").rstrip()
+    either = "|".join(map(re.escape, sorted(set(names)))) or "(?!)"
+    wanted = re.compile(rf"^[ \t]*(?:(?:async[ \t]+)?def[ \t]+|class[ \t]+)(?:{either})\b|^(?:{either})[ \t]*=", re.M)
+    fitting = [block for block in blocks if wanted.search(block)]
+    fitting = fitting or [block for block in blocks if _DEFINITION.search(block)]
+    return (fitting or blocks or [text])[-1].strip("\n").rstrip()
 
 
 def _blocks(text: str) -> list[str]:
+    """What stands between fences; as in Markdown, lines lose as much indentation as their fence has."""
     blocks: list[list[str]] = []
-    fence = ""
+    fence, indent = "", 0
     for line in text.splitlines():
         found = _FENCE.fullmatch(line)
-        if fence and found and found[1].startswith(fence) and not line.strip().strip(fence[0]):
+        if fence and found and found[2].startswith(fence) and not line.strip().strip(fence[0]):
             fence = ""
         elif fence:
-            blocks[-1].append(line)
+            blocks[-1].append(line[min(indent, len(line) - len(line.lstrip(" \t"))) :])
         elif found:
-            fence = found[1]
+            indent, fence = len(found[1]), found[2]
             blocks.append([])
     return ["\n".join(block) for block in blocks if any(line.strip() for line in block)]
 
@@ -120,7 +128,8 @@ def _asked(target: Any) -> _Asked:
     if not isinstance(pieces, Sequence) or not all(isinstance(piece, str) for piece in cast("list[Any]", pieces)):
         expected = "a list of assertions, or Python with tests, or a mapping with `tests`"
         raise UserError(f"score.target: must be {expected}, got {target!r:.60}")
-    setup = next((given[name] for name in ("setup", "test_setup_code") if given.get(name)), None)
-    before = [str(setup)] if setup else []
+    setup = next((given[name] for name in ("setup", "test_setup_code", "test_imports") if given.get(name)), None)
+    lines = cast("list[Any]", setup) if isinstance(setup, list) else [setup]
+    before = ["\n".join(map(str, lines))] if setup else []
     texts = (*before, *cast("Sequence[str]", pieces))
     return _Asked(str(given.get("prompt") or ""), texts, str(given.get("entry_point") or ""))

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from swarmmind.evals.sandbox.tests import Bounds
@@ -176,6 +181,67 @@ def test_files_are_not_there_and_the_scratch_is_small(tmp_path: Path) -> None:
     ).passed
     assert kept.read_text() == "mine"
     assert not Path("/tmp/a").exists()
+
+
+def test_a_module_that_tests_rely_on_is_not_the_codes_own() -> None:
+    fake = "class math:\n @staticmethod\n def isclose(*a, **k): return True\ndef answer(x): return 1"
+    test = "assert math.isclose(answer(6), 42)"
+    assert tried(fake, test).reason == f"wrong: {test}"
+    assert tried("import math\ndef answer(x): return 42.0", test).passed
+    assert tried("def random(): return 4", "assert random() == 4").passed
+
+
+def test_nothing_that_is_said_breaks_the_journal() -> None:
+    ran = tried("def answer(x): raise ValueError('half \\ud83d')", TEST)
+    assert ran.reason == f"ValueError: half \ufffd, at: {TEST}"
+    msgspec.json.encode(ran)
+
+
+def test_there_is_nothing_to_read() -> None:
+    assert tried("import sys\ndef answer(x): return 42 + len(sys.stdin.read())", TEST).passed
+    assert tried("def answer(x): return input()", TEST).reason.startswith("EOFError")
+
+
+def test_a_strict_umask_is_no_trouble() -> None:
+    before = os.umask(0o077)
+    try:
+        assert tried("import colorsys\ndef answer(x): return 42", TEST).passed
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("without", [(), ("namespaces",)])
+def test_no_code_outlives_a_run_that_is_killed(without: tuple[str, ...]) -> None:
+    code = "import time\ntime.sleep(300)"
+    order = f"RunTests({code!r}, ('pass',), bounds=Bounds(5, 271.25, 256, 'weak'))"
+    names = "from swarmmind.evals.sandbox.handler import run_tests; from swarmmind.evals.sandbox.tests import *"
+    run = subprocess.Popen([sys.executable, "-c", f"{names}; run_tests({order}, without={without!r})"])
+    try:
+        assert _soon(lambda: len(_jailed("271.25")) == 4)
+    finally:
+        run.kill()
+        run.wait()
+    assert _soon(lambda: not _jailed("271.25"))
+
+
+def _jailed(mark: str) -> list[int]:
+    """The processes of a sandbox with such an order."""
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (path / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"swarmmind.evals.sandbox.jail" in line and mark.encode() in line:
+            found.append(int(path.name))
+    return found
+
+
+def _soon(what: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not what() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return what()
 
 
 def test_there_is_nothing_to_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

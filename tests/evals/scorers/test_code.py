@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ SETUP = {"test_list": ["assert add(one, 2) == 3"], "test_setup_code": "one = 1"}
 ADD = "def add(a, b):\n    return a + b"
 
 
+def indented(code: str) -> str:
+    return textwrap.indent(code, "   ")
+
+
 def marked(output: Any, target: Any, folder: Path, **options: Any) -> Mark:
     scoring = unit_tests(**options)
 
@@ -50,6 +55,12 @@ def marked(output: Any, target: Any, folder: Path, **options: Any) -> Mark:
         ("    return n // 2", HUMANEVAL, Mark(1.0)),  # goes on where the prompt ends
         ("```python\ndef half(n: List) -> int:\n    return n // 2\n```", HUMANEVAL, Mark(1.0)),
         ("```python\ndef half(n):\n    return n // 2\n```\nTry:\n```python\nprint(half(4))\n```", HUMANEVAL, Mark(1.0)),
+        (f"1. So:\n   ```python\n{indented(ADD)}\n   ```\n2. Done.", MBPP, Mark(1.0)),
+        (f"```python\n{ADD}\n```\nExample:\n```python\nprint(add(1, 2))\n```", MBPP, Mark(1.0)),
+        (f"```python\n{ADD}\n```\nTry:\n```python\ndef main():\n    print(add(1, 2))\n```", MBPP, Mark(1.0)),
+        ("```python\nadd = sum\n```\n```\nadd = lambda a, b: a + b\n```\n```\n3\n```", MBPP, Mark(1.0)),
+        (ADD, {"test_list": ["assert add(math.floor(1.5), 2) == 3"], "test_imports": ["import math"]}, Mark(1.0)),
+        (f"{ADD} # \ud83d", ["assert add('\ud83d', '')"], Mark(1.0)),
         ("    return n - 4", HUMANEVAL, Mark(0.0, "wrong: assert candidate(2) == 1")),
         ("", MBPP, Mark(0.0, "there is no code in it")),
         ("I cannot do that.", MBPP, Mark(0.0, "SyntaxError: invalid syntax (<solution>, line 1), at: running it")),
