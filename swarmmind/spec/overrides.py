@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from swarmmind.errors import SpecError
 from swarmmind.spec.secrets import hide
 from swarmmind.spec.source import KeyPath, Place, Source, printable, read_yaml, show
 
+SHORT: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("model",): "name",
+        ("embedder",): "name",
+        ("score",): "use",
+        ("swarm", "topology"): "use",
+        ("swarm", "memory"): "use",
+    }
+)
+"""Where a text stands for a mapping, and for which of its keys: what is set below it makes it one."""
+
 _STEP = re.compile(r'"([^"]*)"|([^."=]+)')
 
 
 def override(source: Source, text: str, environment: Mapping[str, str] | None = None) -> None:
     """Put a value into the data; what stood there is replaced whole, and missing mappings on the way are made.
+
+    A text that stands for a mapping becomes one on the way: `--set model.attempts=2` of `model: vllm/name`.
 
     Args:
         source: the task; changed in place, so that errors in the new value name the option.
@@ -62,7 +76,10 @@ def _put(data: Any, path: list[str], value: Any, label: str) -> None:
             if last:
                 data[step] = value
             else:
-                data = data.setdefault(step, {})
+                inner = data.setdefault(step, {})
+                if isinstance(inner, str) and tuple(path[: depth + 1]) in SHORT:
+                    data[step] = {SHORT[tuple(path[: depth + 1])]: inner}
+                data = data[step]
         elif isinstance(data, list):
             index = _index(step, len(data), ".".join(path[:depth]), label)
             if last:

@@ -46,14 +46,12 @@ def test_lists_and_keys_with_dots(load: Load) -> None:
         ("seed", "--set seed=...: must look like --set budget.calls=100"),
         ("=5", "--set =...: must look like --set budget.calls=100"),
         ("a..b=5", "--set a..b=...: must look like --set budget.calls=100"),
-        (
-            "model.base_url=x",
-            "--set model.base_url=...: model is 'scripted', which has no 'base_url'; set model as a whole",
-        ),
+        ("name.x=1", "--set name.x=...: name is 'mine', which has no 'x'; set name as a whole"),
+        ("model.base_url=x", "--set model.base_url=...: model.base_url: must be a URL such as"),
         ("swarm.memory.0.use=x", "--set swarm.memory.0.use=...: swarm.memory.0.use: unknown memory 'x'"),
         ("swarm.memory.2=x", "--set swarm.memory.2=...: swarm.memory is a list; its entries are 0 to 1, got '2'"),
         ("swarm.memory.x=x", "--set swarm.memory.x=...: swarm.memory is a list; its entries are 0 to 1, got 'x'"),
-        ("model.api_key=hunter2", "--set model.api_key=...: model is 'scripted'"),
+        ("model.api_key=hunter2", "--set model.api_key=...: model.api_key: secrets do not belong in files"),
         ("budget.password=hunter2", "--set budget.password=...: budget.password: secrets do not belong in files"),
         ("seed=sk-0123456789abcdef", "--set seed=...: seed: holds what looks like a secret (not shown here)"),
         ("sk-0123456789abcdef=1", "--set [hidden]=...: [hidden]: looks like a secret itself (not shown here)"),
@@ -63,7 +61,7 @@ def test_lists_and_keys_with_dots(load: Load) -> None:
 )
 def test_mistakes_name_the_option(option: str, wanted: str, load: Load) -> None:
     with pytest.raises(SpecError) as caught:
-        load(TASK + "  memory: [{use: none}, window]\n", overrides=[option])
+        load(TASK + "  memory: [{use: none}, window]\nname: mine\n", overrides=[option])
     message = str(caught.value)
     assert message.startswith(wanted)
     assert len(message.splitlines()) == 1
@@ -123,3 +121,10 @@ def test_a_variable_that_holds_a_secret_is_refused_unseen(load: Load) -> None:
     with pytest.raises(SpecError, match="problem: holds what looks like a secret") as caught:
         load(TASK.replace("What is 2 + 2?", "${X}"), env={"X": "sk-0123456789abcdef"})
     assert "0123456789" not in str(caught.value)
+
+
+def test_what_is_set_below_a_text_makes_it_the_mapping_it_stands_for(load: Load) -> None:
+    options = ["model.accuracy=0.5", "swarm.topology.rounds=2", "swarm.topology.use=debate"]
+    task = load(TASK, overrides=options).task
+    assert (task.model.name, task.model.accuracy) == ("scripted", 0.5)
+    assert (task.swarm.topology.use, task.swarm.topology.parameters) == ("debate", {"rounds": 2})

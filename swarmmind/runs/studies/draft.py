@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from swarmmind.spec import Card, LoadedTask
+from swarmmind.spec.overrides import SHORT
 from swarmmind.spec.source import show
 
 _PARTS = (("swarm", "topology"), ("swarm", "memory"))
@@ -41,8 +42,8 @@ class Draft(NamedTuple):
             if isinstance(holder, dict):
                 holder = cast("dict[str, Any]", holder)
                 holder.setdefault(key, {})
-            if isinstance(holder[key], str) and (*steps[: depth + 1],)[:2] in _PARTS:
-                holder[key] = {"use": holder[key]}
+            if isinstance(holder[key], str) and _short(steps[: depth + 1]) is not None:
+                holder[key] = {_short(steps[: depth + 1]): holder[key]}
             holder = holder[key]
         holder[_key(holder, steps[-1], steps[:-1])] = copy.deepcopy(value)
 
@@ -54,13 +55,18 @@ class Draft(NamedTuple):
         """
         value: Any = self.data
         for depth, step in enumerate(steps):
-            if isinstance(value, str) and tuple(steps[:depth])[:2] in _PARTS:
-                value = {"use": value}
+            if isinstance(value, str) and _short(steps[:depth]) is not None:
+                value = {_short(steps[:depth]): value}
             try:
                 value = value[_key(value, step, steps[:depth])]
             except (ValueError, KeyError):
                 raise KeyError(".".join(steps)) from None
         return value
+
+
+def _short(steps: Sequence[str]) -> str | None:
+    """The key for which a text stands there; memories may stand in a list."""
+    return SHORT.get(tuple(steps[:2] if steps[0] == "swarm" else steps))
 
 
 def _key(holder: Any, step: str, before: Sequence[str]) -> Any:
