@@ -61,14 +61,27 @@ def marked(text: str) -> str | None:
     return answer if found else None
 
 
+def after_mark(text: str) -> str | None:
+    """All lines after the last mark (see `final_text`), as they are written; `None` if there is no mark."""
+    answer, found = _after(text)
+    return answer if found else None
+
+
 def _marked(text: str) -> tuple[str, bool]:
     """The line after the last mark, or the whole text; and whether there was a mark."""
+    answer, found = _after(text)
+    return (answer.partition("\n")[0], True) if found else (text, False)
+
+
+def _after(text: str) -> tuple[str, bool]:
+    """What follows the last mark, or the whole text; and whether there was a mark."""
     marked = False
-    for mark in _MARKS:  # the second is looked for in what follows the first: `ANSWER: The answer is 4.`
-        for found in reversed(list(mark.finditer(text))):
+    for mark in _MARKS:  # the second is looked for in the line after the first: `ANSWER: The answer is 4.`
+        within = text.partition("\n")[0] if marked else text
+        for found in reversed(list(mark.finditer(within))):
             rest = text[found.end() :].lstrip(" \t\r\n*_`")
             if rest:
-                text, marked = rest.partition("\n")[0], True
+                text, marked = rest, True
                 break
     return text, marked
 

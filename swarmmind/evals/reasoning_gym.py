@@ -50,8 +50,8 @@ HASHED = frozenset([*_SETS, "polynomial_multiplication", "ransom_note", "word_la
 """The generators that go through sets of texts, whose order Python changes from process to process."""
 
 _EXAMPLES = ("example_answer", "example_correct_answer", "possible_answer")
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
-_MARKED = re.compile(r"\b(?:ANSWER\s{0,3}[:=]|answer is[ :])", re.IGNORECASE)
+_TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
+_MARKED = re.compile(r"\b(?:ANSWER[*_]{0,2}\s{0,3}[:=](?:\*\*|__)?|answer is[ :])", re.IGNORECASE)
 
 
 class Verifier(NamedTuple):

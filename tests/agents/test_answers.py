@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmmind.agents.answers import final_number, final_text, plurality
+from swarmmind.agents.answers import after_mark, final_number, final_text, plurality
 
 
 @pytest.mark.parametrize(
@@ -156,3 +156,9 @@ def test_a_plurality_is_an_answer_that_no_other_outnumbers(answers: list[int | N
     else:
         most = max(votes.count(answer) for answer in votes)
         assert winner == next(answer for answer in votes if votes.count(answer) == most)
+
+
+def test_all_that_follows_the_last_mark_may_have_several_lines():
+    assert after_mark("ANSWER: 1\n**Answer**:\n a\nb") == "a\nb"
+    assert after_mark("ANSWER: The answer is a\nb, and that answer is right") == "a\nb, and that answer is right"
+    assert after_mark("a\nb") is None

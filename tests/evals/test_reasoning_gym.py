@@ -114,10 +114,19 @@ def test_answers_are_judged_by_the_question_they_were_asked_with() -> None:
         ("ANSWER: a\nb", ["a\nb"]),
         ("The answer is a.", ["a.", "a"]),
         (" a b ", ["a b"]),
+        ("Between <answer> tags, as asked: <answer>4</answer>", ["4"]),
+        ("<answer>3 or <ANSWER>4</ANSWER>", ["4"]),
+        ("**Answer:** 4", ["4"]),
+        ("**Answer**: 4", ["4"]),
     ],
 )
 def test_what_is_meant_as_the_answer_is_found(output: str, read: list[str]) -> None:
     assert readings(output) == read
+
+
+def test_tags_without_an_end_take_no_time() -> None:
+    text = "<answer>" * 40_000
+    assert readings(text) == [text]
 
 
 WRONG = {

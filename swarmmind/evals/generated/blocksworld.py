@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from swarmmind.agents.answers import after_mark
 from swarmmind.effects import Program
 from swarmmind.errors import UserError
 from swarmmind.evals.datasets import Dataset, Item
@@ -25,7 +26,6 @@ _MAX_MOVES = 500
 _MOVE = re.compile(
     r"\bmove\s+(?:block\s+)?([a-z])\s+(?:on\s?to|to|on)\s+(?:block\s+)?(the\s+table|table|[a-z])\b", re.I
 )
-_MARK = re.compile(r"ANSWER:|answer is", re.I)
 _WORD = re.compile(r"[^\W\d_]+")
 _BETWEEN = frozenset(("and", "finally", "first", "next", "step", "then"))
 _RULES = """\
@@ -128,7 +128,7 @@ def _moves(output: Any) -> list[tuple[str, str]]:
 
     What is said beside the moves makes it none: `not move A onto B` is no plan.
     """
-    text = _MARK.split(str(output))[-1]
+    text = after_mark(str(output)) or str(output)
     if not _BETWEEN.issuperset(_WORD.findall(_MOVE.sub(" ", text).lower())):
         return []
     return [(block.upper(), "" if "table" in onto.lower() else onto.upper()) for block, onto in _MOVE.findall(text)]

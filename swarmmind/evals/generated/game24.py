@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import combinations, combinations_with_replacement
 from typing import Any, NamedTuple
 
+from swarmmind.agents.answers import marked
 from swarmmind.errors import UserError
 from swarmmind.evals.datasets import Dataset, Item
 from swarmmind.evals.generated.sizes import drawing
@@ -20,6 +21,10 @@ GOAL = 24
 LARGEST = 13
 SOLVABLE = 1362
 MAX_CHARS = 200
+_SIGNS = {
+    **{"\u00d7": "*", "\u00f7": "/", "\u2212": "-", r"\times": "*", r"\cdot": "*", r"\div": "/"},
+    **dict.fromkeys((r"\left", r"\right", r"\(", r"\)", r"\[", r"\]"), ""),  # what mathematics is set in
+}
 _ASK = (
     "Use each of the numbers {numbers} exactly once, with + - * / and parentheses, to make 24. Answer with the formula."
 )
@@ -109,18 +114,10 @@ def _read(output: Any) -> str | None:
 
 def _formula(output: Any) -> str | None:
     """What stands after the last mark, or else on the last line, up to an equals sign."""
-    text = str(output)
-    for mark in ("ANSWER:", "answer is"):
-        if mark in text:
-            text = text.rpartition(mark)[2]
-            break
-    lines = text.strip().splitlines()
-    if not lines:
-        return None
-    line = lines[0 if len(lines) == 1 or text != str(output) else -1].partition("=")[0]
-    for said, meant in (("\u00d7", "*"), ("\u00f7", "/"), ("\u2212", "-")):
+    line = marked(str(output)) or next(reversed(str(output).strip().splitlines()), "")
+    for said, meant in _SIGNS.items():
         line = line.replace(said, meant)
-    return line.strip(" .`*$") or None
+    return line.partition("=")[0].strip(" .`*$") or None
 
 
 def _evaluated(formula: str) -> tuple[Fraction, list[int]] | None:

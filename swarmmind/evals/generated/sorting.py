@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
+from swarmmind.agents.answers import after_mark
 from swarmmind.errors import UserError
 from swarmmind.evals.datasets import Dataset, Item
 from swarmmind.evals.generated.sizes import drawing
@@ -14,7 +15,6 @@ from swarmmind.evals.scorers import number
 from swarmmind.evals.scoring import Scoring
 
 MAX_LENGTH = 10_000
-_MARK = re.compile(r"ANSWER:|answer is", re.IGNORECASE)
 _LIST = re.compile(r"\d(?:[,\s]+\d)*")
 _FRUIT = ("apple", "cherry", "fig", "lemon", "mango", "olive", "peach", "plum")
 
@@ -77,7 +77,7 @@ def _read(output: Any) -> str | None:
 
 def _digits(output: Any) -> list[int]:
     """The digits of the answer: what follows the last mark, if that is a list and no more, or all of a list alone."""
-    text = _MARK.split(str(output))[-1].strip(" \t\n`*.").removeprefix("[").removesuffix("]").strip()
+    text = (after_mark(str(output)) or str(output)).strip(" \t\n`*.").removeprefix("[").removesuffix("]").strip()
     return [int(digit) for digit in re.findall(r"\d", text)] if _LIST.fullmatch(text) else []
 
 

@@ -15,7 +15,8 @@ LIMITS = {3: 10, 4: 20}
 """How many moves a plan may have, by the number of disks (paper)."""
 
 _PEG = re.compile(r"([ABC])\s*=\s*\[([\d,\s]*)\]", re.IGNORECASE)
-_MOVE = re.compile(r"\b([ABC])\b[^\w;]*(?:to|->|=>|→)[^\w;]*(?:peg[^\w;]+)?([ABC])\b", re.IGNORECASE)
+_BETWEEN = r"[^\w;]{0,20}"  # bounded, so that no text makes the search slow
+_MOVE = re.compile(rf"\b([ABC])\b{_BETWEEN}(?:to|->|=>|→){_BETWEEN}(?:peg[^\w;]{{1,20}})?([ABC])\b", re.IGNORECASE)
 _RULES = """\
 Disks lie on three pegs, A, B and C. A disk is a number, and a larger number is a larger disk. The list of a peg names \
 its disks from the bottom to the top.

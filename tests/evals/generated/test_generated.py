@@ -112,6 +112,10 @@ def test_there_are_as_many_puzzles_as_known() -> None:
         ("8/(3-8/3)", 1.0),
         ("ANSWER: 8 / (3 - 8 / 3) = 24", 1.0),
         ("ANSWER: 8 \u00f7 (3 \u2212 8 \u00f7 3)", 1.0),
+        ("**Answer:** 8/(3-8/3)\n\nHope this helps!", 1.0),
+        ("**ANSWER**: 8/(3-8/3)", 1.0),
+        (r"ANSWER: \( 8 \div \left(3 - 8 \div 3\right) = 24 \)", 1.0),
+        ("Try 3*8.\n8/(3-8/3) = 24.", 1.0),
         ("3*8", 0.0),
         ("3*8+3-3*8/8", 0.0),
         ("8*3*(8-8+3)/3", 0.0),
@@ -167,6 +171,8 @@ def test_plans_reach_the_goal_and_none_is_shorter_than_the_shortest() -> None:
     [
         ("move C onto the table; move B onto C; move A onto B", True),
         ("Move block C to table\nmove b on c\nmove A onto B", True),
+        ("So I think.\n\n**Answer**: move C onto the table; move B onto C; move A onto B", True),
+        ("**ANSWER:**\n1. move C onto the table\n2. move B onto C\n3. move A onto B", True),
         ("move B onto C; move C onto the table; move A onto B", False),
         ("move C onto the table; move B onto A; move A onto B", False),
         ("move C onto C; move B onto C; move A onto B", False),
@@ -183,7 +189,8 @@ def test_plans_are_played_by_the_rules(moves: str, right: bool) -> None:
     ("output", "score"), [("[1, 2, 3, 3]", 1.0), ("[1, 2, 3]", 0.75), ("[2, 1, 3, 3]", 0.75), ("[9, 9, 9, 9]", 0.0)]
 )
 def test_sorting_counts_errors_as_the_paper_does(output: str, score: float) -> None:
-    assert made("sorting", size=1)[1].score(f"From [3, 1] I get\nANSWER: {output}", "[1, 2, 3, 3]") == score
+    for mark in ("ANSWER:", "**Answer**:", "Answer:\n", "the answer is"):
+        assert made("sorting", size=1)[1].score(f"From [3, 1] I get\n{mark} {output}", "[1, 2, 3, 3]") == score
 
 
 def test_words_are_counted() -> None:

@@ -113,3 +113,7 @@ def test_the_subgoal_lies_on_a_shortest_way(seed: int) -> None:
     middle, known = tower.between(start), distances(tower, tower.goal)
     assert distances(tower, middle)[start] + known[middle] == known[start] or start[3] != 2
     assert known[middle] <= known[start]
+
+
+def test_no_text_makes_the_search_for_a_move_slow() -> None:
+    assert Hanoi((0, 0, 0), (2, 2, 2), 10).read_move("A" + "->" * 30_000) is None
