@@ -22,7 +22,12 @@ LARGEST = 13
 SOLVABLE = 1362
 MAX_CHARS = 200
 _SIGNS = {
-    **{"\u00d7": "*", "\u00f7": "/", "\u2212": "-", r"\times": "*", r"\cdot": "*", r"\div": "/"},
+    "\u00d7": "*",
+    "\u00f7": "/",
+    "\u2212": "-",
+    r"\times": "*",
+    r"\cdot": "*",
+    r"\div": "/",
     **dict.fromkeys((r"\left", r"\right", r"\(", r"\)", r"\[", r"\]"), ""),  # what mathematics is set in
 }
 _ASK = (
