@@ -16,7 +16,8 @@ _MAX_DEPTH = 40
 _MAX_PRODUCT = 4  # letters in a row that are factors
 _VOWELS = frozenset("aeiouy")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)|\\(?P<command>[a-zA-Z]+)|(?P<word>[a-zA-Z]+)|"
+    r"\s*(?:(?P<number>(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE](?:[0-9]{1,3}|[-+][0-9]{2,3})(?![0-9.]))?)|"
+    r"\\(?P<command>[a-zA-Z]+)|(?P<word>[a-zA-Z]+)|"
     r"(?P<sign>\*\*|\\[{}|]|[-+*/^!(){}\[\]|_]))"
 )
 _CONSTANTS = {"pi": "pi", "e": "e", "i": "i", "infty": "infinity"}
@@ -132,6 +133,8 @@ class _Reader:
         while True:
             if sign := self._took("*", "/"):
                 tree = (sign, tree, self._signed())
+            elif tree[0] == "number" and self.peek()[0] == "number":
+                raise Unreadable  # nobody writes a product so
             elif self._starts():
                 factor = self._power()
                 mixed = tree[0] == "number" and factor[:1] == ("/",) and _integers(tree, *factor[1:3])
@@ -195,9 +198,14 @@ class _Reader:
             raise Unreadable
         return self._bracketed("{")
 
+    def _part(self) -> Tree:
+        """An argument of `frac`: a group, or a single sign as TeX takes it."""
+        kind, text = self.peek()
+        return self._primary() if kind in ("number", "word") and len(text) == 1 else self._group()
+
     def _command(self, name: str) -> Tree:
         if name == "frac":
-            return ("/", self._group(), self._group())
+            return ("/", self._part(), self._part())
         if name == "sqrt":
             degree = ("number", "2")
             if self._took("["):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from swarmmind.evals.scorers.arithmetic import Unreadable, computed
 from swarmmind.evals.scorers.expressions import parsed
@@ -26,6 +27,8 @@ _RENAMED = (
     (re.compile(r"\u221a\s*(\d+|[a-zA-Z])"), r"\\sqrt{\1}"),
     (re.compile("\u221a"), r"\\sqrt"),
     (re.compile(r"\\(?:dots|ldots|cdots)(?![a-zA-Z])"), "..."),
+    (re.compile(r"(?<=\d)(?:\{,\}|\\[,:; ]|,\\!)(?=\d{3}(?!\d))"), ","),  # between thousands
+    (re.compile(r"(?<![\d.,])(\d+)\s+(\d+)\s*/\s*(\d+)(?![\d.])"), r"(\1+\2/\3)"),  # two and a half
     (re.compile(r"\\frac\s*(\d)\s*(\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\\frac\s*(\d)\s*(?=\{)"), r"\\frac{\1}"),
     (re.compile(r"\\sqrt\s*(\d)"), r"\\sqrt{\1}"),
@@ -36,7 +39,7 @@ _UNIT = re.compile(
     r"(?<=[\d.)}%])(?:\s*\\(?:text\w*|mathrm|mbox)\s*\{[^{}]*\}|(?:\s+[a-zA-Z]{2,}\.?){1,4}|"
     r"(?:mm|cm|dm|km|mg|kg|ml|ft|min|sec|hrs?|mph))(?:\s*(?:\^|\*\*)\s*\{?[23]\}?)?\s*$"
 )
-_THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:\s*,\s*\d{3})+(?:\.\d+)?\s*%?")
+_THOUSANDS = re.compile(r"[-+]?\s*\d{1,3}(?:,\d{3})+(?:\.\d+)?\s*%?")
 _NAMED = re.compile(r"^\s*[a-zA-Z](?:_\{?\w+\}?)?(?:\s*\(\s*[a-zA-Z]\s*\))?\s*(?:=|\\in(?![a-zA-Z]))\s*(?!=)")
 _MATRIX = re.compile(r"\\begin\{([bpvBV]?matrix|array)\}(?:\{[lcr|]*\})?(.*?)\\end\{\1\}", re.DOTALL)
 _OPEN, _CLOSE = "([{", ")]}"
@@ -61,24 +64,25 @@ def _answer(text: str, depth: int) -> Meaning:
     text = text.strip()
     if not text or depth > _MAX_DEPTH:
         raise Unreadable
-    if not depth and _THOUSANDS.fullmatch(text):
-        text = re.sub(r"\s*,\s*", "", text)
     matrix = _MATRIX.fullmatch(text)
     if matrix:
         return _matrix(matrix[2], depth)
     text = _NAMED.sub("", text) or text
+    if not depth and _THOUSANDS.fullmatch(_UNIT.sub("", text)):
+        text = text.replace(",", "")
     unions = _split(text, r"\cup")
     if len(unions) > 1:
         return Group("union", tuple(_answer(part, depth + 1) for part in unions))
     parts = _listed(text)
     if len(parts) > 1:
-        return Group("{}", tuple(_answer(part, depth + 1) for part in parts))
+        return Group("{}", tuple(_answer(part, depth + 1) for part in _both(parts)))
     brackets = _brackets(text)
     if brackets is not None:
         kind, inner = brackets
         items = _split(inner, ",")
         if kind == "{}" or len(items) > 1:
-            return Group(kind, tuple(_answer(item, depth + 1) for item in items if item.strip()))
+            items = [item for item in items if item.strip()]
+            return Group(kind, tuple(_answer(item, depth + 1) for item in (_both(items) if kind == "{}" else items)))
     return _single(text, depth)
 
 
@@ -97,8 +101,8 @@ def _listed(text: str) -> list[str]:
 
 def _brackets(text: str) -> tuple[str, str] | None:
     """The kind of brackets around the whole of a text, and what is in them."""
-    for left, right in ((r"\{", r"\}"), (r"\lbrace", r"\rbrace")):
-        if text.startswith(left) and text.endswith(right):
+    for left, right in ((r"\{", r"\}"), (r"\lbrace", r"\rbrace"), ("{", "}")):
+        if text.startswith(left) and text.endswith(right) and (len(left) > 1 or "," in text):
             return "{}", text[len(left) : -len(right)]
     if text[0] not in "([" or text[-1] not in ")]":
         return None
@@ -123,10 +127,19 @@ def _split(text: str, at: str) -> list[str]:
     return [*parts, text[start:]]
 
 
+def _both(texts: Iterable[str]) -> list[str]:
+    """Texts, in the place of one with a plus or minus the two that it stands for."""
+    found: list[str] = []
+    for text in texts:
+        sign = next((sign for sign in (r"\pm", "\u00b1") if text.count(sign) == 1), None)
+        found += [text.replace(sign, one) for one in ("+", "-")] if sign else [text]
+    return found
+
+
 def _single(text: str, depth: int) -> Meaning:
-    for sign in (r"\pm", "\u00b1"):
-        if text.count(sign) == 1:
-            return Group("{}", tuple(_answer(text.replace(sign, one), depth + 1) for one in ("+", "-")))
+    both = _both([text])
+    if len(both) > 1:
+        return Group("{}", tuple(_answer(one, depth + 1) for one in both))
     text = _UNIT.sub("", text)
     percent = text.endswith("%")
     try:

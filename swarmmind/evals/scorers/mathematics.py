@@ -16,7 +16,7 @@ _MAX_CHARS = 400
 _MAX_BOXES = 20
 _MAX_WORDS = 12  # of an output that is the answer as a whole
 _RAISED = re.compile("[\u00b2\u00b3]")  # to whom normalization would do no good
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|([^\s{}$\\.,;]+))")
 _MATHS = re.compile(r"\$\$(.{1,400}?)\$\$|\$([^$\n]{1,400})\$|\\\((.{1,400}?)\\\)|\\\[(.{1,400}?)\\\]", re.DOTALL)
 
 
@@ -84,6 +84,8 @@ def _final(output: Any) -> str:
 def _boxed(text: str) -> str | None:
     """What the last box holds."""
     for found in list(_BOXED.finditer(text))[: -_MAX_BOXES - 1 : -1]:
+        if found[1]:  # as TeX writes a short one
+            return found[1]
         depth, start = 1, found.end()
         for at in range(start, min(len(text), start + 10 * _MAX_CHARS)):
             depth += (text[at] == "{") - (text[at] == "}")
@@ -95,5 +97,6 @@ def _boxed(text: str) -> str | None:
 def plain(text: str) -> str:
     """A text as text: without what only shapes how it looks."""
     bare = re.sub(r"\\(?:text|mbox|mathrm|textbf|mathbf)\s*", "", text)
+    bare = re.sub(r"\\(le|ge|ne)q(?![a-zA-Z])", r"\\\1", bare.replace(r"\varnothing", r"\emptyset"))
     bare = re.sub(r"\\[ ,;:!]|\\(?:left|right|quad|qquad)|[\s{}$]", "", bare)
     return bare.strip(".()").casefold()

@@ -10,6 +10,21 @@ from hypothesis import strategies as st
 from swarmmind.evals.scorers import mathematics
 
 EQUAL = [
+    ("10{,}000", "10000"),
+    (r"10{,}000 \text{ people}", "10000"),
+    (r"1\,000", "1000"),
+    (r"x = 1,\!000", "1000"),
+    ("100, 200", "200, 100"),
+    ("3e8", "300000000"),
+    ("1e-05", "0.00001"),
+    (r"\frac{\sqrt2}2", r"\frac{\sqrt{2}}{2}"),
+    ("-2 1/2", "-2.5"),
+    (r"\boxed 5", "5"),
+    (r"x \le 3", r"x \leq 3"),
+    (r"\varnothing", r"\emptyset"),
+    ("{1, 2}", r"\{2,1\}"),
+    (r"0, \pm 1", "-1, 0, 1"),
+    (r"\{\pm 1\}", r"\{-1, 1\}"),
     (r"\frac{1}{2}", "1/2"),
     ("0.5", r"\dfrac12"),
     (".50", "\u00bd"),
@@ -54,6 +69,10 @@ EQUAL = [
     ("After a long\ncomputation we get 17", "17"),
 ]
 UNEQUAL = [
+    ("1 000", "0"),
+    ("2 3", "6"),
+    ("2 1/2", "1"),
+    ("100, 200", "100200"),
     ("0.333", r"\frac13"),
     (r"\sqrt{2}", "1.414"),
     ("(1,2)", "(2,1)"),
