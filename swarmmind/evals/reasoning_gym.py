@@ -4,7 +4,8 @@
 generator's own. Needs the extra `reasoning-gym`.
 
 Some of its verifiers evaluate the answer as Python. What a model says never becomes code here: such verifiers see
-numbers, lists and formulas only (`evals.untrusted`), everything else scores 0.
+numbers, lists and formulas only (`evals.untrusted`), everything else scores 0. Four others give 1.0 to wrong answers,
+too; here they do not (`NEEDED`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import fields
+from fractions import Fraction
+from io import StringIO
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -45,6 +49,36 @@ GUARDS: Mapping[str, Guard] = MappingProxyType(
 )
 """The generators whose verifiers evaluate an answer (by `eval`, or by sympy's `parse_expr`), and what each may see."""
 
+
+def _same_word(text: str, entry: Mapping[str, Any]) -> bool:
+    return text.casefold().strip(" .") == entry["answer"].casefold()
+
+
+def _near(text: str, entry: Mapping[str, Any]) -> bool:
+    found, wanted = (Fraction(number.replace(",", "")) for number in (text, entry["answer"]))
+    return abs(found - wanted) <= min(_NEAR, abs(wanted) / 100)
+
+
+def _same_numbers(text: str, entry: Mapping[str, Any]) -> bool:
+    return sorted(map(int, re.findall(r"\b\d+\b", text))) == sorted(entry["metadata"]["numbers"])
+
+
+def _a_number(text: str, _: Mapping[str, Any]) -> bool:
+    return "nan" not in text.casefold()
+
+
+_NEAR = Fraction(1, 10_000)
+NEEDED: Mapping[str, Callable[[str, Mapping[str, Any]], bool]] = MappingProxyType(
+    {
+        "coin_flip": _near,
+        "complex_arithmetic": _a_number,
+        "game_of_life_halting": _same_word,
+        "puzzle24": _same_numbers,
+    }
+)
+"""What has to hold of an answer for 1.0, where the verifier of reasoning-gym 0.1.25 gives that to wrong ones, too: for
+a probability of which the first digit is right, for `nan`, for any text, for any four numbers that make 24."""
+
 _SETS = ("codeio", "intermediate_integration", "isomorphic_strings", "knight_swap")
 HASHED = frozenset([*_SETS, "polynomial_multiplication", "ransom_note", "word_ladder"])
 """The generators that go through sets of texts, whose order Python changes from process to process."""
@@ -52,6 +86,10 @@ HASHED = frozenset([*_SETS, "polynomial_multiplication", "ransom_note", "word_la
 _EXAMPLES = ("example_answer", "example_correct_answer", "possible_answer")
 _TAGGED = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MARKED = re.compile(r"\b(?:ANSWER[*_]{0,2}\s{0,3}[:=](?:\*\*|__)?|answer is[ :])", re.IGNORECASE)
+
+
+_HUGE = re.compile(r"\de[-+]?\d{4}", re.IGNORECASE)
+"""A number that takes for ever where it is read as a fraction: `1e99999999`."""
 
 
 class Verifier(NamedTuple):
@@ -85,15 +123,25 @@ class Verifier(NamedTuple):
 
     def _one(self, text: str, entry: dict[str, Any]) -> float:
         guard = GUARDS.get(self.name)
-        if not text or len(text) > MAX_ANSWER_CHARS or (guard is not None and not guard(text)):
+        refused = len(text) > MAX_ANSWER_CHARS or _HUGE.search(text) or (guard is not None and not guard(text))
+        if not text or refused:
             return float(text == entry["answer"])
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with _silence():
                 found = float(self.data.score_answer(text, entry))
         except Exception:  # a verifier that cannot read an answer says so by whatever exception comes of it
             return 0.0
+        if found >= 1.0 and self.name in NEEDED and not NEEDED[self.name](text, entry):
+            return 0.0
         return min(max(found, 0.0), 1.0) if found == found else 0.0
+
+
+@contextmanager
+def _silence() -> Generator[None]:
+    """Some of reasoning-gym's code warns of answers, or prints what it thinks of them on standard output."""
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        yield
 
 
 def readings(output: Any) -> list[str]:
@@ -192,8 +240,10 @@ def _config(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _made(name: str, config: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     """The data set and its entries."""
     try:
-        data = _factory().create_dataset(name, **config)
-        return data, [data[at] for at in range(config["size"])]
+        factory = _factory()
+        with redirect_stdout(StringIO()):
+            data = factory.create_dataset(name, **config)
+            return data, [data[at] for at in range(config["size"])]
     except (AssertionError, TypeError, ValueError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{name!r} cannot be made so: {reason:.200}") from error

@@ -12,7 +12,7 @@ import pytest
 
 from swarmmind.errors import SpecError, UserError
 from swarmmind.evals.datasets import Dataset, Item, factory
-from swarmmind.evals.reasoning_gym import ASK, GUARDS, HASHED, dataset, generators, readings
+from swarmmind.evals.reasoning_gym import ASK, GUARDS, HASHED, NEEDED, dataset, generators, readings
 from swarmmind.evals.scoring import Answer, Mark, Scoring
 from swarmmind.runs.plan import make_plan
 from swarmmind.spec import load_task
@@ -50,9 +50,6 @@ HOSTILE = (
     "(open({path!r}, 'w'))!",
 )
 
-LENIENT = {"game_of_life_halting"}
-"""Generators whose verifiers take whatever is not `True` for `False`."""
-
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # arc_agi leaves a file open
 @pytest.mark.parametrize("name", generators())
@@ -71,7 +68,7 @@ def test_a_generator_makes_the_same_again_scores_its_own_answers_one_and_runs_no
         for junk in ("", "junk", "<answer></answer>", "[]", "9" * 50, "\u0000", "x" * 30_000):
             score = graded(scoring, item, junk)
             assert score is not None
-            assert 0.0 <= score < (1.1 if name in LENIENT else 0.5)
+            assert 0.0 <= score < 0.5
     path = tmp_path / "touched"
     for text in HOSTILE:
         graded(scoring, data.items[0], text.format(path=str(path)))
@@ -127,6 +124,28 @@ def test_what_is_meant_as_the_answer_is_found(output: str, read: list[str]) -> N
 def test_tags_without_an_end_take_no_time() -> None:
     text = "<answer>" * 40_000
     assert readings(text) == [text]
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_wrong_answers_are_wrong_also_where_the_verifier_thinks_otherwise(name: str) -> None:
+    data, scoring = made(name, size=6, seed=3)
+    targets = {item.target for item in data.items}
+    lures = {*targets, "0", "nan", "nan + 0i", "False", "zzz"}
+    for item in data.items:
+        assert graded(scoring, item, item.target) == 1.0
+        marks = [graded(scoring, item, lure) for lure in lures - {item.target}]
+        assert all(mark is not None and mark < 1.0 for mark in marks)
+
+
+def test_no_number_takes_for_ever() -> None:
+    data, scoring = made("coin_flip", size=1)
+    assert graded(scoring, data.items[0], "1e99999999") == graded(scoring, data.items[0], "1/1e99999999") == 0.0
+
+
+def test_a_verifier_that_prints_says_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    data, scoring = made("tower_of_hanoi", size=1, seed=3)
+    assert graded(scoring, data.items[0], "Move disk 1 from Peg 9 to Peg 2") == 0.0
+    assert "Peg 9" not in capfd.readouterr().out
 
 
 WRONG = {
