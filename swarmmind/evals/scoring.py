@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 from swarmmind.agents.answers import Reader, final_text
 from swarmmind.effects import TEXT, Output, Program
 from swarmmind.ports import Context
+
+LARGEST = 1e100
+"""A score beyond is none: nothing could be computed of it."""
 
 
 class Answer(NamedTuple):
@@ -70,5 +75,29 @@ class Scoring(NamedTuple):
 def graded(ctx: Context, scoring: Scoring, answer: Answer) -> Program:
     """Judge an answer, whichever way the scorer does it; returns a `Mark`."""
     if scoring.grade is None:
-        return Mark(scoring.score(answer.output, answer.target))
+        found = finite(scoring.score(answer.output, answer.target))
+        return Mark(found, "" if found is not None else "the scorer gave no number")
     return (yield from scoring.grade(ctx, answer))
+
+
+def held(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A scorer that somebody wrote, held to numbers: `True` is 1.0, and what is not finite is `None`, no score.
+
+    Raises (from the scorer):
+        TypeError: it gave something that is no number.
+    """
+    return lambda output, target: finite(function(output, target))
+
+
+def finite(found: Any) -> float | None:
+    """A number as a score; `None` if it is none, not finite, or too large.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if found is None:
+        return None
+    if not isinstance(found, Real) and type(found).__name__ not in ("bool", "bool_"):  # numpy's
+        raise TypeError(f"a score must be a number, got {type(found).__name__}")
+    number = float(found)
+    return number if math.isfinite(number) and abs(number) <= LARGEST else None

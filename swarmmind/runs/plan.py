@@ -14,7 +14,7 @@ from swarmmind.evals import environments
 from swarmmind.evals.datasets import Dataset, Item
 from swarmmind.evals.environments import ENVIRONMENTS
 from swarmmind.evals.scorers import SCORERS
-from swarmmind.evals.scoring import Scoring
+from swarmmind.evals.scoring import Scoring, finite, held
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
 from swarmmind.runs.items import make_dataset
@@ -88,7 +88,8 @@ class Plan(NamedTuple):
             return self.scoring.score(value, self.items[0].target)
         pairs = zip(value, self.items, strict=True)
         scores = [self.scoring.score(output, item.target) for output, item in pairs if output is not None]
-        return sum(scores) / len(scores) if scores else None
+        known = [score for score in map(finite, scores) if score is not None]
+        return sum(known) / len(known) if known else None
 
 
 def make_plan(loaded: LoadedTask, inputs: Mapping[str, Any] | None = None, *, allow_code: bool = False) -> Plan:
@@ -168,7 +169,7 @@ def _scoring(loaded: LoadedTask, allow_code: bool) -> Scoring | None:
     complain = complaining(loaded, ("score",))
     if ":" in score.use:
         function = load_code(score.use, loaded.folder, allow_code)
-        return function if isinstance(function, Scoring) else Scoring(function)
+        return function if isinstance(function, Scoring) else Scoring(held(function))
     if score.use not in SCORERS and not score.judged:
         raise loaded.error(("score", "use"), f"unknown scorer {score.use!r}{near(score.use, [*SCORERS, 'judge'])}")
     scoring = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from swarmmind.effects import Failure, Nested, Outcome, Program, Usage
 from swarmmind.errors import Failed, UserError
 from swarmmind.evals.datasets import Item
 from swarmmind.evals.record import Episode, Played
-from swarmmind.evals.scoring import Answer, Mark
+from swarmmind.evals.scoring import Answer, Mark, finite
 from swarmmind.optimizers.tracing import Exchange, spent, watched
 from swarmmind.ports import Context, Environment
 from swarmmind.rng import Streams
@@ -20,12 +21,14 @@ from swarmmind.runs.problems import begun, judged, school
 from swarmmind.runs.teams import Team, make_team
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.handler import Handler, is_refused
+from swarmmind.runtime.journal import characters
 from swarmmind.runtime.meter import Meter
 from swarmmind.spec.values import Distribution
 from swarmmind.topologies.controls import control
 
 _OUTPUT = 4000  # characters of an answer that are kept with its score; all of it is in the journal
-_NOBODYS_FAULT = ("timeout", "connection", "busy", "server", "refused", "program", "memory", "budget", "cancelled")
+NOBODYS_FAULT = ("timeout", "connection", "busy", "server", "refused", "program", "memory", "budget", "cancelled")
+"""Kinds of failures that are no answer of an agent's."""
 
 
 class Found(NamedTuple):
@@ -80,19 +83,19 @@ class Player:
         assert meter is not None
         total, fault = meter.total(), _fault(meter)
         found = outcome.value if outcome.value is not None else Found(None, None, wrong=str(outcome.failure))
-        mark = _marked(found, fault, spoke=total.finished > 0 or total.planned == 0)
+        mark = _held(_marked(found, fault, spoke=total.finished > 0 or total.planned == 0))
         error = found.wrong if mark.score is not None else found.wrong or mark.reason or fault
         return Played(
             score=mark.score,
             output=_text(found.value),
-            reason=mark.reason,
+            reason=characters(mark.reason),
             usage=meter.usage,
             judging=found.judging,
             planned=total.planned,
             finished=total.finished,
             failed=total.failed,
             cancelled=total.cancelled,
-            error=error,
+            error=characters(error),
             metrics=_metrics(found, meter),
         )
 
@@ -235,10 +238,19 @@ def _marked(found: Found, fault: str, *, spoke: bool) -> Mark:
     return Mark(None if fault else 0.0, "no answer came of it")
 
 
+def _held(mark: Mark) -> Mark:
+    """A mark whose score a file can hold, whoever gave it."""
+    try:
+        score = finite(mark.score)
+    except TypeError as error:
+        return Mark(None, str(error))
+    return Mark(score, mark.reason) if score == mark.score else Mark(score, f"no score: {mark.score}")
+
+
 def _fault(meter: Meter) -> str:
     """What a server, and no agent, is to blame for; empty if there is nothing."""
     for failure in meter.failures.values():
-        if failure.kind in _NOBODYS_FAULT:
+        if failure.kind in NOBODYS_FAULT:
             return f"{failure.count} x {failure.kind}: {failure.example}"
     return ""
 
@@ -247,12 +259,13 @@ def _metrics(found: Found, meter: Meter) -> dict[str, float]:
     recorded = meter.latest.get("metrics")
     numbers = recorded.items() if isinstance(recorded, dict) else ()
     told = {str(name): float(value) for name, value in numbers if isinstance(value, (int, float))}
-    return told | (found.world.metrics() if found.world is not None else {})
+    told |= {name: float(value) for name, value in found.world.metrics().items()} if found.world is not None else {}
+    return {characters(name): value for name, value in told.items() if math.isfinite(value)}
 
 
 def _text(value: Any) -> str:
     text = "" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _OUTPUT else f"{text[:_OUTPUT]}..."
+    return characters(text if len(text) <= _OUTPUT else f"{text[:_OUTPUT]}...")
 
 
 def _draws(plan: Plan) -> bool:

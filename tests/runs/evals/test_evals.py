@@ -170,6 +170,31 @@ def test_a_users_scorer_that_raises_costs_one_score(work: Path) -> None:
     assert "ZeroDivisionError: oh" in played(result)[2].error
 
 
+@pytest.mark.parametrize(
+    ("said", "score"),
+    [
+        ("True", 1.0),
+        ("numpy.float64(0.5)", 0.5),
+        ("numpy.bool_(True)", 1.0),
+        ("float('nan')", None),
+        ("float('inf')", None),
+        ("1e200", None),
+        ("None", None),
+        ("'0.5'", None),
+        ("1j", None),
+        ("int('\\ud800')", None),
+    ],
+)
+def test_a_users_scorer_may_give_anything(said: str, score: float | None, work: Path) -> None:
+    (work / "mine.py").write_text(f"import numpy\n\n\ndef score(output, target):\n    return {said}\n")
+    task = suite(work, score={"use": "./mine.py:score"})
+    result = evaluate(task, allow_code=True)
+    assert [one.score for one in played(result)] == [score] * 6
+    assert result.eval is not None
+    assert result.eval.failed == (0 if score is not None else 6)
+    assert all(one.error for one in played(result) if score is None)
+
+
 def test_worlds_are_cases_and_sizes_are_rows(work: Path) -> None:
     world = {"environment": "swarmbench/pursuit", "rounds": 5}
     swarm = {"agents": {"worker": 4}, "topology": "world"}
