@@ -340,9 +340,13 @@ class Flight:
             self.callbacks.append(callback)
 
     def keep(self, number: int, reply: Reply) -> None:
-        """Keep a paid reply that did not settle this ask; places held until now are given back when it is durable."""
+        """Keep a paid reply that did not settle this ask; places held until now are given back when it is durable.
+
+        It is handed over at once: if all that is in flight waits for such a place, no reply makes the driver do so.
+        """
         self._world.journal.attempt(self.key, number, reply)
         self.release()
+        self._world.journal.flush()
 
     def release(self) -> None:
         """Have the callbacks run once everything handed to the journal so far is durable."""
