@@ -107,7 +107,8 @@ class Manner(NamedTuple):
         looks_up: whether most of a journal is never asked for again.
         with_report: whether `report.html` is made; `swarmmind view` makes it at any later time.
         episodes: see `Progress`.
-        begin: writes what describes the run, once the folder is this process's alone.
+        begin: writes what describes the run, and what of its journal is to be done anew, once the folder is this
+            process's alone.
     """
 
     tell: Tell
@@ -115,7 +116,7 @@ class Manner(NamedTuple):
     looks_up: bool = False
     with_report: bool = False
     episodes: Callable[[], tuple[int, int]] | None = None
-    begin: Callable[[], None] | None = None
+    begin: Callable[[Journal], None] | None = None
 
 
 async def execute(
@@ -155,7 +156,7 @@ async def execute(
         session = Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
         _check_same(session, models)
         if manner.begin is not None:
-            manner.begin()
+            manner.begin(journal)
         journal.start()
         if watch is not None:
             watch(Progress(folder, plan, meter, driver.elapsed, manner.episodes))

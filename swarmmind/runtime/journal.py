@@ -88,8 +88,7 @@ class Journal:
             raise RunError(f"{path.parent}: this run is going on in another process; wait for it or stop it") from None
         try:
             self._reader = tables.opened(path)
-            row = self._reader.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
-            self.unread, self._last_id = int(row[0]), int(row[1])
+            self.unread, self._last_id = self._counted()
             self._attempted = {key for (key,) in self._reader.execute("SELECT DISTINCT key FROM attempts")}
             kept = "SELECT EXISTS(SELECT 1 FROM attempts), EXISTS(SELECT 1 FROM deliveries)"
             self._has_attempts, self._has_deliveries = self._reader.execute(kept).fetchone()
@@ -131,6 +130,19 @@ class Journal:
         """What an effect asked on its way to a journaled result is not asked for again."""
         query = "SELECT count(*) FROM results WHERE key>? AND key<?"
         self.unread -= int(self._reader.execute(query, (f"{key}/", f"{key}0")).fetchone()[0])  # 0 comes after /
+
+    def _counted(self) -> tuple[int, int]:
+        row = self._reader.execute("SELECT count(*), coalesce(max(id), 0) FROM results").fetchone()
+        return int(row[0]), int(row[1])
+
+    def reopen(self, keys: Sequence[str], kinds: Sequence[str]) -> None:
+        """Have kept effects executed once more: what was answered stays, failures of these kinds do not.
+
+        Call it before anything is read, and before `start`.
+        """
+        for key in keys:
+            tables.reopen(self._reader, key, kinds)
+        self.unread, self._last_id = self._counted()
 
     def look_up(self) -> None:
         """Read each result when it is asked for, not in the order they came in: most of them will not be."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +67,55 @@ def _prepare(connection: sqlite3.Connection) -> None:
             raise RunError(f"schema version {row and row[0]!r}, this program reads {VERSION!r}")
     connection.execute("PRAGMA synchronous=NORMAL")
     if connection.execute("SELECT 1 FROM meta WHERE name=?", (DETOUR,)).fetchone():  # a replay records all it passes
+        kept = {key for (key,) in connection.execute("SELECT key FROM results WHERE agent=''")}
+        found = [key for (key,) in connection.execute("SELECT key FROM records") if not _is_within(key, kept)]
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM records")
+        connection.executemany("DELETE FROM records WHERE key=?", [(key,) for key in found])
         connection.execute("DELETE FROM meta WHERE name=?", (DETOUR,))
         connection.execute("COMMIT")
+
+
+def _is_within(key: str, kept: set[str]) -> bool:
+    """Whether a key is below one of these: of programs whose results are kept, and which are not replayed."""
+    while key := key.rpartition("/")[0]:
+        if key in kept:
+            return True
+    return False
+
+
+def reopen(connection: sqlite3.Connection, key: str, kinds: Sequence[str]) -> None:
+    """Forget the result of a kept effect, what failed on the way to it, and what may have followed from that.
+
+    Args:
+        connection: to the journal.
+        key: of the effect.
+        kinds: of failures that may pass; other replies stay if they came before the first of these, or were asked for
+            together with it.
+    """
+    below, programs = (f"{key}/", f"{key}0"), (key, f"{key}0")  # 0 comes after /
+    connection.execute("BEGIN IMMEDIATE")
+    if gone := _outdated(connection, key, kinds):
+        connection.executemany("DELETE FROM attempts WHERE key=?", gone)
+        connection.executemany("DELETE FROM results WHERE key=?", gone)
+        connection.execute("DELETE FROM deliveries WHERE program>=? AND program<?", programs)
+    connection.execute("DELETE FROM records WHERE key>? AND key<?", below)  # it is recorded anew
+    connection.execute("DELETE FROM results WHERE key=?", (key,))
+    connection.execute("COMMIT")
+
+
+def _outdated(connection: sqlite3.Connection, key: str, kinds: Sequence[str]) -> list[tuple[str]]:
+    """The keys of results below `key` that failed, or came of a failure."""
+    failed = "coalesce(json_extract(value, '$.failure.kind') IN (SELECT value FROM json_each(?)), 0)"
+    query = f"SELECT key, kind='Ask' AND {failed} FROM results WHERE key>? AND key<? ORDER BY id"  # noqa: S608 - constant
+    rows = connection.execute(query, (json.dumps(kinds), f"{key}/", f"{key}0")).fetchall()
+    first = next((at for at, (_, failure) in enumerate(rows) if failure), None)
+    if first is None:
+        return []
+    ordered = "SELECT 1 FROM deliveries WHERE program>=? AND program<?"
+    if connection.execute(ordered, (key, f"{key}0")).fetchone():  # what was delivered when is of use as a whole only
+        return [(each,) for each, _ in rows]
+    step = rows[first][0].rpartition("/")[0]
+    return [(each,) for each, failure in rows[first:] if failure or not each.startswith(f"{step}/")]
 
 
 def commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:

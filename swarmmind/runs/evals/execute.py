@@ -18,13 +18,14 @@ from swarmmind.memory.store import Stores
 from swarmmind.models.make import Endpoints
 from swarmmind.ports import Context
 from swarmmind.runs import folder as folders
-from swarmmind.runs.evals.episode import ByPlay, Player
+from swarmmind.runs.evals.episode import NOBODYS_FAULT, ByPlay, Player
 from swarmmind.runs.evals.plan import EvalPlan, dither
 from swarmmind.runs.execute import Manner, Session, Watch, execute, handlers, result_of
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Coverage, Result, Status
 from swarmmind.runtime.handler import Handler
+from swarmmind.runtime.journal import Journal
 from swarmmind.traces import Embed
 
 
@@ -66,7 +67,8 @@ async def run_eval(
 ) -> Result:
     """Play an eval in a folder, or go on with the one that it holds (see `runs.execute.execute`).
 
-    Only what the folder's journal does not hold is played, whatever it was that the eval was begun with.
+    Only what the folder's journal does not hold is played, whatever it was that the eval was begun with, and what has
+    no score there, because a server or a scorer failed: with the answers that are there.
 
     Args:
         plan: what is played.
@@ -93,17 +95,21 @@ async def run_eval(
         handlers=partial(_handlers, plan, roster, player),
         looks_up=True,
         episodes=lambda: (player.played, len(episodes) + len(controls)),
-        begin=partial(_describe, plan, folder, begin),
+        begin=partial(_begin, plan, folder, begin),
     )
     result = await execute(root, folder, roster, watch, manner)
     await anyio.to_thread.run_sync(report.render_eval, folder)
     return result
 
 
-def _describe(plan: EvalPlan, folder: Path, begin: Callable[[], None] | None) -> None:
+def _begin(plan: EvalPlan, folder: Path, begin: Callable[[], None] | None, journal: Journal) -> None:
+    """Say what the eval is; episodes that have no score are played again, with the answers that are there."""
     if begin is not None:
         begin()
     folders.write_text(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(plan.manifest)).decode())
+    unscored = [row for row in read(folder).rows() if row.played is not None and row.played.score is None]
+    keys = {f"run/{2 if row.arm.kind == 'control' else 1}/{row.label}" for row in unscored}
+    journal.reopen(sorted(keys), NOBODYS_FAULT)
 
 
 def _root(plan: EvalPlan, episodes: list[Episode], controls: list[Episode], ctx: Context) -> Program:
@@ -116,11 +122,13 @@ def _root(plan: EvalPlan, episodes: list[Episode], controls: list[Episode], ctx:
 
 
 def _funded(plan: EvalPlan, controls: list[Episode], spent: Mapping[str, Played]) -> list[Episode]:
-    """Each control with what its arm spent on the same instance and seed."""
+    """Each control with what its arm spent on the same instance and seed; without the arm's score it is of no use."""
     funded: list[Episode] = []
     places = _places(plan)
     for episode in controls:
         arm = spent[Episode(plan.crews[episode.play].of, episode.instance, episode.seed).label()]
+        if arm.score is None:
+            continue
         share = dither(places[episode.instance], episode.seed)
         funded.append(msgspec.structs.replace(episode, tokens=arm.tokens, calls=arm.calls, dither=share))
     return funded
