@@ -12,12 +12,13 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 import regex
 
 from swarmmind.errors import SpecError, UserError
 from swarmmind.evals.datasets import Item
+from swarmmind.runtime.journal import characters
 from swarmmind.spec import DatasetProblem
 from swarmmind.spec.source import Place
 from swarmmind.spec.task import is_template
@@ -92,7 +93,18 @@ def _jsonl(text: TextIO, problem: DatasetProblem) -> Iterator[Row]:
         if not isinstance(row, dict):
             message = f"must be an object with a column {column!r:.80} (see problem.fields), got {type(row).__name__}"
             raise _wrong(file, number, message)
-        yield Row(number, row, number)
+        yield Row(number, _sound(row) if "\\ud" in line.lower() else row, number)
+
+
+def _sound(value: Any) -> Any:
+    """Data without halves of surrogate pairs, which JSON can spell and no file can hold."""
+    if isinstance(value, str):
+        return characters(value)
+    if isinstance(value, list):
+        return [_sound(one) for one in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {characters(key): _sound(one) for key, one in cast("dict[str, Any]", value).items()}
+    return value
 
 
 def _csv(text: TextIO, problem: DatasetProblem) -> Iterator[Row]:

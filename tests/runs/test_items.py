@@ -200,3 +200,9 @@ def test_many_rows_are_read_with_a_template_and_an_extraction(name: str, work: P
     )
     items = read_items(problem, work, scored=True)
     assert (len(items), items[-1]) == (20_000, Item("Q: What is 19999 + 1?", "20000"))
+
+
+def test_half_a_surrogate_pair_in_a_row_becomes_a_sign_and_a_whole_one_stays(work: Path) -> None:
+    (work / "a.jsonl").write_text(r'{"problem": "half \ud83d", "target": ["\uD83D", "\ud83d\ude00"]}')
+    [item] = plan(work, "{dataset: a.jsonl}", "exact").items
+    assert (item.text, item.target) == ("half \ufffd", ["\ufffd", "\N{GRINNING FACE}"])

@@ -11,7 +11,8 @@ Each run is a process tree of its own that ends with it:
 
 Solution and examiner talk in plain values over two pipes (`wire.py`). What a test compares is data in the examiner's
 process, so no trick inside the other (patched builtins, frames, exits, objects that equal everything) can make a test
-pass, and its expected values are not there to be read.
+pass, and its expected values are not there to be read. What an object of the code's own class says of itself (its
+truth, its length, what is `in` it, whether it equals another of its kind) is what the code says, as any result is.
 
 Walls, all of them unless a task says `sandbox: weak`: `seccomp.py` allows the system calls that Python needs and ends
 whoever tries to start a process, reach the network or signal others; namespaces with a read-only tree that holds the
