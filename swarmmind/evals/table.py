@@ -157,7 +157,7 @@ class Table(msgspec.Struct, frozen=True):
         planned: episodes: planned = finished + failed + cancelled.
         finished: played and scored.
         failed: played, without a score.
-        cancelled: not played: the budget ended, or the eval was interrupted.
+        cancelled: not played: the budget ended, the eval was interrupted, or the arm of a control has no score.
         threshold: the headline that every arm must reach; `None` if none is asked for.
         below: ids of the arms that do not reach it.
         guess: what the answer to another problem would score on average, in each column where that can be said and
