@@ -85,7 +85,9 @@ def _ends(found: Moments, bounds: Bounds | None, symmetric: bool) -> tuple[float
     low, high = mean - t * error, mean + t * error
     if symmetric:
         return (low, high) if bounds is None else (max(low, bounds[0]), min(high, bounds[1]))
-    hall = [mean - error * _unskewed(end, found.third / variance**1.5) for end in (t, -t)]
+    cube = variance**1.5
+    skewness = found.third / cube if cube else 0.0  # of very small numbers it is 0
+    hall = [mean - error * _unskewed(end, skewness) for end in (t, -t)]
     far = _FARTHEST * t * error
     low, high = (min(low, hall[0]) + hall[0]) / 2, (max(high, hall[1]) + hall[1]) / 2
     return max(low, mean - far), min(high, mean + far)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from swarmmind.evals.table import Verdict
 
 _SAME = 0.05  # tokens that differ by less are the same
+_PLACES, _LONG = 6, 1e12  # beyond, powers of ten say more
 
 
 class Finding(NamedTuple):
@@ -111,8 +112,8 @@ def _number(value: float, found: Finding) -> str:
     """With so many places that the interval's width has two digits."""
     width = 0.0 if found.low is None or found.high is None else found.high - found.low
     width = width or abs(found.mean) or 1.0
-    places = min(max(1 - math.floor(math.log10(width)), 0), 6)
-    return f"{value:,.{places}f}"
+    places = max(1 - math.floor(math.log10(width)), 0)
+    return f"{value:,.{places}f}" if places <= _PLACES and abs(value) < _LONG else f"{value:.3g}"
 
 
 def _noun(word: str, count: int) -> str:

@@ -146,3 +146,11 @@ def test_verdicts(changes: dict[str, Any], margin: float | None, said: str, word
     found = verdict(finding(**changes), margin)
     assert found[0] == said
     assert words is None or found[1] == words
+
+
+@pytest.mark.parametrize(("size", "said"), [(1e90, "e+90"), (1e-90, "e-90"), (1e-160, "e-160")])
+def test_scores_of_any_size_are_told(size: float, said: str) -> None:
+    first = by_instance(*[[size * at, size * 2 * at] for at in range(8)])
+    words = paired_difference(first, dict.fromkeys(first, 0.0)).words
+    assert said in words
+    assert len(words) < 150

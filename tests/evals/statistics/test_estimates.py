@@ -176,3 +176,10 @@ def test_a_sum_of_means_varies_as_its_parts_together() -> None:
     assert found.mean == pytest.approx(2 * 3 - 4.25)
     assert found.variance == pytest.approx(4 * first.variance + second.variance)
     assert combined([(1.0, first), (1.0, moments([[1.0]]))]).variance is None
+
+
+def test_very_small_numbers_have_an_interval() -> None:
+    found = mean_interval([[1e-160 * at, 1e-160] for at in range(8)])
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.mean <= found.high
