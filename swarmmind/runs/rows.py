@@ -148,6 +148,8 @@ class _Items:
 
     def __call__(self, row: Row) -> Item:
         text = self._cell(row, self._text, needed=True)
+        if not _plain(text).strip():
+            raise _wrong(self._file, row.line, "the problem is empty (see problem.fields)")
         target = self._wanted(row)
         if self._extract is not None and target is not None:
             target = [self._found(row, one) for one in target] if isinstance(target, list) else self._found(row, target)

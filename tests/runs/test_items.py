@@ -88,6 +88,7 @@ BROKEN_CSV = {
     'problem,target\na,1\n"b,2\n': "a.csv:3:1: not CSV: unexpected end of data",
     'problem,target\n"a"b,1\n': "a.csv:2:1: not CSV: ',' expected after '\"'",
     "problem,target\na,1\nb,\n": "a.csv:3:1: must have a column 'target', and it is empty",
+    'problem,target\na,1\n"  ",2\n': "a.csv:3:1: the problem is empty (see problem.fields)",
     "problem,goal\na,1\n": "a.csv:1:1: must have a column 'target' (see problem.fields), got columns 'problem', 'goal'",
     "problem,,target\na,b,1\n": "a.csv:1:1: the header names no column 2; the first row must name them all",
     "problem,target,target\na,b,1\n": "a.csv:1:1: the header names column 'target' twice",
