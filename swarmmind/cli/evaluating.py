@@ -66,6 +66,9 @@ def evaluate(
         overrides.append(f"compare={json.dumps([one for text in compare for one in text.split(',')])}")
     overrides += sets or []
     formats = [(path, report.format_of(path)) for path in output or []]
+    for path, _ in formats:
+        if not path.parent.is_dir():
+            raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
 
     async def main() -> Result:
         result = await api.evaluate(

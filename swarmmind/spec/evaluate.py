@@ -12,7 +12,9 @@ from swarmmind.spec.values import Name, Strict
 
 
 def _checked(axes: dict[str, Any]) -> dict[str, Any]:
-    flat(axes)
+    for seed in flat(axes).get("seed", []):
+        if type(seed) is not int:
+            raise ValueError(f"seed: must hold whole numbers, got {show(seed)}")
     return axes
 
 
@@ -55,8 +57,14 @@ def _controls(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _once(controls: list[Control]) -> list[Control]:
+    if len(set(controls)) < len(controls):
+        raise ValueError("holds a control twice")
+    return controls
+
+
 Controls: TypeAlias = Annotated[
-    list[Control], BeforeValidator(_controls, json_schema_input_type=Control | list[Control])
+    list[Control], AfterValidator(_once), BeforeValidator(_controls, json_schema_input_type=Control | list[Control])
 ]
 """What spends the tokens of each arm on something simpler."""
 
@@ -96,6 +104,13 @@ class Evaluate(Strict):
     )
     limit: int | None = Field(default=None, ge=1, description="Play the first so many instances of each column only.")
     max_concurrent: int = Field(default=32, ge=1, description="Most episodes under way at once.")
+
+    @field_validator("bounds")
+    @classmethod
+    def _rising(cls, bounds: list[float] | None) -> list[float] | None:
+        if bounds is not None and bounds[0] >= bounds[1]:
+            raise ValueError("must be the lower bound and then the upper one")
+        return bounds
 
     @field_validator("seeds")
     @classmethod

@@ -50,7 +50,7 @@ def rows(loaded: LoadedTask) -> list[Variant]:
     """Arms, baselines and floors, in the order of the table; those that `eval.only` names alone.
 
     Raises:
-        SpecError: a path may not change, or two rows have one name.
+        SpecError: a path may not change, two rows have one name, or `eval.only` leaves no arm.
     """
     task, told = loaded.task, loaded.task.evaluate
     axes = {path: values for path, values in _axes(loaded).items() if not _is_case(path, loaded)}
@@ -59,6 +59,8 @@ def rows(loaded: LoadedTask) -> list[Variant]:
         for changes in _combinations(axes)
         if _wanted(changes, told.only)
     ]
+    if not found:
+        raise loaded.error(("eval", "only"), "leaves no row of the table to play")
     others: tuple[tuple[Kind, str, dict[str, dict[str, Any]]], ...]
     others = (("baseline", "baselines", told.baselines), ("floor", "floors", told.floors))
     for kind, key, given in others:

@@ -260,6 +260,13 @@ def test_rows_without_an_own_score_are_told_where_the_threshold_is_missed(work: 
         ({"grid": {"swarm.topology": ["solo", "nobody"]}}, r"unknown topology 'nobody'"),
         ({"eval": {"columns": "problem.size"}}, r"eval\.columns: 'problem\.size' is no axis"),
         ({"eval": {"only": {"model": ["a"]}}}, r"eval\.only\.model: is no axis"),
+        (
+            {"grid": {"swarm.topology": ["solo", "vote"]}, "eval": {"only": {"swarm.topology": ["debate"]}}},
+            r"eval\.only: leaves no row of the table to play",
+        ),
+        ({"grid": {"seed": [1, "x"]}}, r"grid: seed: must hold whole numbers, got 'x'"),
+        ({"compare": ["solo", "solo"]}, r"compare: holds a control twice"),
+        ({"eval": {"bounds": [1, 0]}}, r"eval\.bounds: must be the lower bound and then the upper one"),
         ({"eval": {"published": "nobody"}}, r"eval\.published: unknown results"),
         ({"eval": {"seeds": 0}}, r"eval\.seeds: must be at least one seed"),
         ({"eval": {"floors": {"scripted": {}}}}, r"two rows are called 'scripted'"),
