@@ -97,7 +97,7 @@ def run() -> Experiment:
         _expect_sorted(experiment, rule, games[: len(SEEDS)])
     for rule, wanted in (("bubble", 1.4), ("selection", 4.8)):
         worth = [one.gratification for one in labeled[rule]]
-        both = 1.96 * stdev(worth) * sqrt(1 / len(MORE) + 1 / 30)
+        both = 1.96 * stdev(worth) * sqrt(1 / len(MORE) + 1 / 30)  # the spec's figure is of a sample of 30
         experiment.expect(f"gratification of {rule}, off {wanted}", abs(fmean(worth) - wanted), "<=", both)
     _expect_frozen(experiment)
     _expect_clusters(experiment, labeled)
