@@ -92,8 +92,12 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
     """
     entries = _named(list(_gathered([entry for run in runs for entry in _entries(run)])))
     pairs = _pairs(entries)
+    if not pairs and len(runs) > 1 and not entries[0].arm:
+        raise UserError("compare: these runs differ in their seeds alone and are one side; add runs of another task")
     if not pairs:
         raise UserError("compare: needs two runs, or an eval with two arms")
+    if len({bool(entry.arm) for entry in entries}) > 1:
+        raise UserError("compare: takes runs, or evals, not one of each; an eval of both tasks compares them in pairs")
     differences, partings, notes = list[Difference](), list[Parting](), list[str]()
     for first, second in pairs:
         shared = [key for key in first.scores if key in second.scores]
