@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -270,6 +270,18 @@ def _reached(changes: Mapping[str, Any]) -> dict[str, Any]:
     return found | whole
 
 
+def _pairs(many: int, most: int) -> Iterator[tuple[int, int]]:
+    """About `most` of the pairs of so many, evenly spread, in the order of `combinations`; all if they are fewer."""
+
+    def before(first: int) -> int:
+        return first * (2 * many - first - 1) // 2
+
+    total = many * (many - 1) // 2
+    for number in range(0, total, max(1, total // most)):
+        first = bisect_right(range(many), number, key=before) - 1
+        yield first, first + 1 + number - before(first)
+
+
 def _guesses(
     kept: Sequence[Case], instances: Sequence[Instance], items: Mapping[str, Item | None], base: Plan
 ) -> dict[str, float]:
@@ -286,10 +298,8 @@ def _guesses(
         targets.setdefault(columns[instance.case], []).append(item.target)
     found: dict[str, float] = {}
     for column, known in targets.items():
-        pairs = list(combinations(range(len(known)), 2))
-        step = max(1, len(pairs) // _MOST_GUESSED)
         try:
-            scores = [scoring.score(str(known[a]), known[b]) for a, b in pairs[::step]]
+            scores = [scoring.score(str(known[a]), known[b]) for a, b in _pairs(len(known), _MOST_GUESSED)]
         except (UserError, ValueError, TypeError):
             return {}
         if scores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from swarmmind import Result
 from swarmmind.evals.record import read
+from swarmmind.runs.evals.plan import make_eval
+from swarmmind.spec import load_task
 from tests.runs.evals.test_evals import evaluate, suite
 from tests.runs.projects import SUMS, write_sums
 
@@ -95,3 +98,16 @@ def test_a_data_set_that_is_taken_whole_is_part_of_who_plays(work: Path) -> None
     before = labels(first)
     write_sums(work, [*SUMS, ("What is 5 + 4?", "9")])
     assert not labels(again(path, first)) & before
+
+
+def test_what_a_large_data_set_takes_grows_with_its_rows_and_not_with_their_pairs(work: Path) -> None:
+    path = suite(work)
+    write_sums(work, [(f"What is {number} + 1?", str(number + 1)) for number in range(3000)])
+    loaded = load_task(path)
+    tracemalloc.start()
+    plan = make_eval(loaded)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(plan.manifest.instances) == 3000
+    assert plan.manifest.guess == {"": 0.0}
+    assert peak_bytes < 50e6
