@@ -22,6 +22,7 @@ class Waiting:
         self._places: dict[type, int] = {kind: limit for kind, limit in limits.items() if limit is not None}
         self._lines: dict[type, deque[Flight]] = {kind: deque() for kind in self._places}
         self._placed: set[Flight] = set()
+        self._called: set[Flight] = set()  # from a line, because there is a place
 
     def __bool__(self) -> bool:
         return bool(self._ready)
@@ -40,6 +41,7 @@ class Waiting:
         free = self._places.get(kind)
         if free is None:
             return True
+        self._called.discard(flight)
         if not free:
             self._lines[kind].append(flight)
             return False
@@ -49,15 +51,19 @@ class Waiting:
         return True
 
     def over(self, flight: Flight) -> None:
-        """An effect is over: its place, if it has one, is free."""
-        if flight not in self._placed:
-            return None
-        self._placed.remove(flight)
+        """An effect is over: its place, if it has one or was called to one, is free."""
         kind = type(flight.effect)
-        self._places[kind] += 1
+        if flight in self._placed:
+            self._placed.remove(flight)
+            self._places[kind] += 1
+        elif flight in self._called:
+            self._called.remove(flight)
+        else:
+            return None
         line = self._lines[kind]
         while line:
             waiting = line.popleft()
             if not waiting.over:
+                self._called.add(waiting)
                 return self._ready.append(waiting)
         return None

@@ -63,7 +63,7 @@ class Player:
 
     def __init__(self, plan: EvalPlan, *, allow_code: bool = False) -> None:
         self._plan, self._allow_code = plan, allow_code
-        self.at_once = plan.base.task.evaluate.max_concurrent
+        self.at_once = plan.at_once
         self.played = 0
         self._teams: dict[tuple[str, int], Team] = {}
 

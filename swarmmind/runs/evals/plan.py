@@ -43,12 +43,14 @@ class EvalPlan(NamedTuple):
         manifest: what is played.
         crews: by play.
         items: by instance; `None` is a world, or a data set that is taken whole.
+        at_once: how many episodes may be under way.
     """
 
     base: Plan
     manifest: Manifest
     crews: Mapping[str, Crew]
     items: Mapping[str, Item | None]
+    at_once: int
 
     def episodes(self, *, controls: bool = False) -> list[Episode]:
         """What is to be played, each once: seed by seed, so that half an eval is an eval of all arms.
@@ -143,7 +145,7 @@ class _Making:
             guess=_guesses(kept, self._instances, self._items, base),
             notes=self._notes,
         )
-        return EvalPlan(base, manifest, self._crews, self._items)
+        return EvalPlan(base, manifest, self._crews, self._items, told.max_concurrent)
 
     def _plan(self, changes: Mapping[str, Any], name: str) -> Plan:
         loaded = variant(self._loaded, changes, name, allow_code=self._allow_code)

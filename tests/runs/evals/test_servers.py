@@ -108,3 +108,35 @@ def test_agents_of_whom_none_can_be_read_do_not_hold_all_places_forever(work: Pa
     result, received = anyio.run(main)
     assert result.coverage.failed == result.coverage.planned > 0
     assert received == 3 * result.coverage.failed
+
+
+def test_no_more_episodes_than_wanted_are_under_way(work: Path) -> None:
+    async def main() -> int:
+        async with FakeEndpoint(latency_seconds=0.01) as server:
+            model = {"name": "vllm/fake", "base_url": server.base_url}
+            swarm = {"agents": {"solver": 1}, "topology": "solo"}
+            await swarmmind.evaluate(
+                suite(work, model=model, swarm=swarm), env={}, overrides=["eval.max_concurrent=2", "eval.seeds=8"]
+            )
+            return server.most_in_flight
+
+    assert anyio.run(main) == 2
+
+
+def test_episodes_that_stand_in_line_hear_of_a_spent_budget(work: Path) -> None:
+    async def main() -> tuple[Result, Result, Result]:
+        async with FakeEndpoint() as server:
+            model = {"name": "vllm/fake", "base_url": server.base_url}
+            told = {"seeds": 8, "max_concurrent": 2}
+            path = suite(work, model=model, eval=told, swarm={"agents": {"solver": 1}, "topology": "debate"})
+            with anyio.fail_after(30):
+                whole = await swarmmind.evaluate(path, env={})
+                short = await swarmmind.evaluate(path, env={}, overrides=["budget.calls=10"])
+                rest = await swarmmind.resume(short.folder, env={}, overrides=["budget.calls=1000"])
+            return whole, short, rest
+
+    whole, short, rest = anyio.run(main)
+    assert short.eval is not None
+    assert (short.status, short.stopped) == ("stopped", "calls")
+    assert short.eval.cancelled in (21, 22)
+    assert (rest.status, scores(read(rest.path))) == ("finished", scores(read(whole.path)))
