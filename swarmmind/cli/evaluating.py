@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-import anyio.to_thread
 import typer
 
 from swarmmind import report
@@ -68,17 +67,24 @@ def evaluate(
     formats = [(path, report.format_of(path)) for path in output or []]
     for path, _ in formats:
         if not path.parent.is_dir():
+            raise UserError(f"--output {path}: there is no folder {path.parent}; make it first")
+    ended: list[Result] = []
+    for path, _ in formats:
+        if not path.parent.is_dir():
             raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
 
     async def main() -> Result:
         result = await api.evaluate(
             suite, overrides=overrides, runs=runs, into=into, allow_code=allow_code, watch=watcher.begin
         )
-        for path, form in formats:
-            await anyio.to_thread.run_sync(report.export, result.path, form, path, result.eval)
+        ended.append(result)
         return result
 
-    return shown(main, watcher, as_json, allow_code)
+    code = shown(main, watcher, as_json, allow_code)
+    for result in ended:
+        for path, form in formats:
+            report.export(result.path, form, path, result.eval)
+    return code
 
 
 def _models(names: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmmind.agents.prompts import remembered
-from swarmmind.effects import Agent, Ask, Program, Record
+from swarmmind.effects import Agent, Ask, Message, Program, Record
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context, Environment, Turn
 from swarmmind.topologies.recall import exchange, passed, recall, remember
@@ -64,7 +64,15 @@ def _checked(society: Society) -> Environment:
 
 def _ask(society: Society, agent: Agent, turn: Turn, shown: tuple[Trace, ...]) -> Ask:
     messages = (*society.system(agent), *turn.messages[:-1], *remembered(shown, turn.messages[-1]))
-    return Ask(agent, messages, turn.output, observation=turn.observation)
+    return Ask(agent, _one_system(messages), turn.output, observation=turn.observation)
+
+
+def _one_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """A card's instructions and a world's as one message: chat templates of some models take no second one."""
+    if [message.role for message in messages[:2]] != ["system", "system"]:
+        return messages
+    first, second, *others = messages
+    return (Message("system", f"{first.content}\n\n{second.content}"), *others)
 
 
 TOPOLOGY = Topology(world, world_calls, world=True)

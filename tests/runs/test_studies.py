@@ -369,7 +369,7 @@ def test_a_scorer_that_gives_no_score_is_named(work: Path) -> None:
     (work / "mute.py").write_text("def score(output, target):\n    return None\n")
     result = optimized(path)
     assert (result.status, told(result).reason) == ("failed", "failed")
-    assert result.error == "none of 10 examples could be scored; the first: its scorer gave no score"
+    assert result.error == "none of 10 examples could be scored; the first: the scorer gave no number"
 
 
 def test_what_was_kept_before_an_outage_is_the_result(work: Path) -> None:

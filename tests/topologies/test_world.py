@@ -8,6 +8,7 @@ import pytest
 from swarmmind.effects import Limits, Message
 from swarmmind.errors import UserError
 from swarmmind.memory import Window
+from swarmmind.ports import Turn
 from swarmmind.runtime.journal import content
 from swarmmind.topologies import Policy
 
@@ -100,3 +101,17 @@ def test_a_population_that_does_not_fit_is_the_users_mistake(tmp_path: Path) -> 
         played(tmp_path, "world", society(2, environment=Counter(3)), saying("1", "1"))
     with pytest.raises(UserError, match="'world' plays an environment"):
         played(tmp_path, "world", society(2), saying("1", "1"))
+
+
+def test_a_card_and_a_worlds_own_instructions_are_one_system_message(tmp_path: Path) -> None:
+    class Instructing(Counter):
+        def turns(self) -> dict[str, Turn]:
+            own = Message("system", "You are in a world.")
+            return {name: turn._replace(messages=(own, *turn.messages)) for name, turn in super().turns().items()}
+
+    model = saying("1")
+    played(tmp_path, "world", society(1, environment=Instructing(1, rounds=1)), model)
+    assert model.heard["a0"][0][:2] == (
+        Message("system", "You solve.\n\nYou are in a world."),
+        Message("user", "the rules"),
+    )
