@@ -61,17 +61,9 @@ def evaluate(
     given = {"seeds": seeds, "limit": limit, "max_concurrent": max_concurrent, "threshold": threshold}
     overrides = [f"eval.{name}={value}" for name, value in given.items() if value is not None]
     overrides += [*_models(model or []), *_axes(grid or []), *_only(only or [])]
-    if compare:
-        overrides.append(f"compare={json.dumps([one for text in compare for one in text.split(',')])}")
-    overrides += sets or []
-    formats = [(path, report.format_of(path)) for path in output or []]
-    for path, _ in formats:
-        if not path.parent.is_dir():
-            raise UserError(f"--output {path}: there is no folder {path.parent}; make it first")
+    overrides += [*_controls(compare or []), *(sets or [])]
+    formats = _formats(output or [])
     ended: list[Result] = []
-    for path, _ in formats:
-        if not path.parent.is_dir():
-            raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
 
     async def main() -> Result:
         result = await api.evaluate(
@@ -91,6 +83,18 @@ def _models(names: list[str]) -> list[str]:
     if len(names) == 1:
         return [f"model={json.dumps(names[0])}", "grid.model=null"]
     return [f"model={json.dumps(names[0])}", f"grid.model={json.dumps(names)}"] if names else []
+
+
+def _controls(given: list[str]) -> list[str]:
+    return [f"compare={json.dumps([one for text in given for one in text.split(',')])}"] if given else []
+
+
+def _formats(output: list[Path]) -> list[tuple[Path, str]]:
+    formats = [(path, report.format_of(path)) for path in output]
+    for path in output:
+        if not path.parent.is_dir():
+            raise UserError(f"--output {path}: there is no folder {path.parent}; make it first")
+    return formats
 
 
 def _axes(given: list[str]) -> list[str]:
