@@ -62,20 +62,16 @@ def evaluate(
     overrides = [f"eval.{name}={value}" for name, value in given.items() if value is not None]
     overrides += [*_models(model or []), *_axes(grid or []), *_only(only or [])]
     overrides += [*_controls(compare or []), *(sets or [])]
-    formats = _formats(output or [])
-    ended: list[Result] = []
+    formats, ended = _formats(output or []), list[Result]()
 
     async def main() -> Result:
-        result = await api.evaluate(
-            suite, overrides=overrides, runs=runs, into=into, allow_code=allow_code, watch=watcher.begin
-        )
-        ended.append(result)
-        return result
+        options: dict[str, Any] = {"runs": runs, "into": into, "allow_code": allow_code, "watch": watcher.begin}
+        ended.append(await api.evaluate(suite, overrides=overrides, **options))
+        return ended[0]
 
     code = shown(main, watcher, as_json, allow_code)
-    for result in ended:
-        for path, form in formats:
-            report.export(result.path, form, path, result.eval)
+    for path, form in formats if ended else ():
+        report.export(ended[0].path, form, path, ended[0].eval)
     return code
 
 
