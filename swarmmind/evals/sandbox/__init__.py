@@ -18,3 +18,5 @@ Walls, all of them unless a task says `sandbox: weak`: `seccomp.py` allows the s
 whoever tries to start a process, reach the network or signal others; namespaces with a read-only tree that holds the
 interpreter alone, or else Landlock, hide all files; a user of its own; limits on time, memory, threads and files.
 """
+
+from __future__ import annotations
