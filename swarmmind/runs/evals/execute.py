@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +13,8 @@ import anyio.to_thread
 import msgspec
 
 from swarmmind import report
-from swarmmind.effects import Ask, Outcome, Program, Usage
-from swarmmind.evals.record import MANIFEST, Episode, Played, read
+from swarmmind.effects import Ask, Outcome, Program, Reply, Usage
+from swarmmind.evals.record import MANIFEST, Episode, Played, Recorded, read
 from swarmmind.evals.statistics import tabulate
 from swarmmind.memory.store import Stores
 from swarmmind.models.make import Endpoints
@@ -162,13 +164,25 @@ def _handlers(evaluation: EvalPlan, roster: Roster, player: Player, plan: Plan, 
     return {**handlers(plan, next(iter(roster.by_play.values())), stores), **own, Episode: player}
 
 
+def _begun(folder: Path, recorded: Recorded) -> Usage:
+    """What was paid for in episodes that did not come to their end."""
+    left = [label for label, played in recorded.planned().items() if played is None]
+    query = "SELECT value FROM results WHERE kind='Ask' AND key>? AND key<?"
+    usage = Usage()
+    with closing(sqlite3.connect(f"file:{folder / folders.JOURNAL}?mode=ro", uri=True)) as db:
+        for head in (f"run/{step}/{label}" for label in left for step in (1, 2)):  # arms, and then controls
+            for (value,) in db.execute(query, (f"{head}/", f"{head}0")):  # 0 comes after /
+                usage += msgspec.json.decode(value, type=Reply).usage
+    return usage
+
+
 def _told(plan: EvalPlan, session: Session, outcome: Outcome | None, status: Status, error: str | None) -> Result:
     """The result of a session: its table is made of everything that the journal holds."""
     recorded = read(session.folder)
     table = tabulate(recorded)
     table = msgspec.structs.replace(table, warnings=[*table.warnings, *plan.manifest.notes])
     rows = [played for played in recorded.planned().values() if played is not None]
-    usage = sum((played.usage for played in rows), Usage())
+    usage = sum((played.usage for played in rows), Usage()) + _begun(session.folder, recorded)
     coverage = Coverage(
         sum(played.planned for played in rows),
         sum(played.finished for played in rows),

@@ -134,6 +134,7 @@ def test_the_budget_of_an_eval_is_a_wall_and_the_rest_comes_with_a_larger_one(wo
     assert table is not None
     assert (short.status, short.stopped) == ("stopped", "calls")
     assert short.charged.calls <= 40
+    assert short.usage.calls == short.charged.calls
     assert table.planned == table.finished + table.failed + table.cancelled == 36
     assert 0 < table.finished < 18
     assert short.undone == f"{table.cancelled} of 36 episodes were not played"
