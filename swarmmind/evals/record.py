@@ -102,7 +102,7 @@ class Episode(msgspec.Struct, frozen=True):
 Kind = Literal["arm", "control", "baseline", "floor"]
 
 
-class Arm(msgspec.Struct, frozen=True, omit_defaults=True):
+class Arm(msgspec.Struct, frozen=True):
     """What is compared: a row of the table.
 
     Attributes:

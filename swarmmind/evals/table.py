@@ -33,7 +33,7 @@ class Estimate(msgspec.Struct, frozen=True):
     clusters: int
 
 
-class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
+class Cell(msgspec.Struct, frozen=True):
     """What an arm came to in one column, or in all.
 
     Attributes:
