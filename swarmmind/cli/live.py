@@ -49,6 +49,7 @@ class Watcher:
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._speed = _Speed()
+        self._began = time.monotonic()
         self.folder: Path | None = None
 
     def __enter__(self) -> Watcher:
@@ -56,7 +57,7 @@ class Watcher:
 
     def begin(self, progress: Progress) -> None:
         """A run begins (see `swarmmind.runs.execute.Watch`)."""
-        self._progress, self.folder = progress, progress.folder
+        self._progress, self.folder, self._began = progress, progress.folder, time.monotonic()
         if self._display is Display.live:
             self._live = Live(
                 get_renderable=self._picture, console=self._console, refresh_per_second=_LIVE_PER_SECOND, transient=True
@@ -86,7 +87,8 @@ class Watcher:
         total, usage = meter.total(), meter.usage
         frame: Any = meter.latest.get("round")
         study: Any = meter.latest.get("study")
-        parts = [duration(progress.elapsed())]
+        wall = progress.episodes is not None  # an eval's clock may stand still: its worlds have times of their own
+        parts = [duration(time.monotonic() - self._began if wall else progress.elapsed())]
         if isinstance(study, dict):
             told = progress_line(cast("dict[str, Any]", study))
             return " · ".join((*parts, told, f"{number(meter.in_flight)} in flight"))
