@@ -189,7 +189,12 @@ class _Making:
         return found
 
     def _controllable(self) -> bool:
-        if not self._loaded.task.compare or not isinstance(self._loaded.task.problem, EnvironmentProblem):
+        task = self._loaded.task
+        world = isinstance(task.problem, EnvironmentProblem)
+        if not world and not task.compare and (task.grid or task.swarm.topology.use != "solo"):
+            note = "no controls: a swarm's gain may be its tokens' doing; --compare solo --compare vote spends the same"
+            self._notes += [] if note in self._notes else [note]
+        if not task.compare or not world:
             return True
         note = "no controls: a world is not one agent's to play; the baselines and floors stand in their place"
         if note not in self._notes:

@@ -363,3 +363,13 @@ def test_who_cannot_have_the_folder_leaves_what_it_says_of_the_eval(work: Path) 
         evaluate(path, ["swarm.topology=solo"], into=first.folder)
     journal.close()
     assert {name: (first.path / name).read_bytes() for name in before} == before
+
+
+def test_a_swarm_without_controls_is_told_of_them(work: Path) -> None:
+    told = [evaluate(suite(work, **changes)).eval for changes in ({}, {"compare": ["vote"]})]
+    alone = evaluate(suite(work, swarm={"agents": {"solver": 1}, "topology": "solo"})).eval
+    assert [any("no controls" in note for note in table.warnings) for table in (*told, alone) if table] == [
+        True,
+        False,
+        False,
+    ]
