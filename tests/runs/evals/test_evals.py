@@ -140,6 +140,8 @@ def test_the_budget_of_an_eval_is_a_wall_and_the_rest_comes_with_a_larger_one(wo
     assert short.undone == f"{table.cancelled} of 36 episodes were not played"
     rest = resume(short.folder, "budget.calls=1000")
     assert (rest.status, rest.eval) == ("finished", whole.eval)
+    ends = [{row for row in content(run.path / "journal.sqlite") if row[0] == "record"} for run in (rest, whole)]
+    assert ends[0] == ends[1] != set()
 
 
 def test_controls_spend_what_their_arm_has_spent(work: Path) -> None:
