@@ -46,3 +46,7 @@ def test_of_noise_each_curves_own_peak_is_high_and_the_aligned_mean_is_not() -> 
     curves = [[fmean(rng.random() < 0.5 for _ in range(49)) for _ in range(300)] for _ in range(30)]
     assert fmean(map(max, curves)) > 0.65
     assert max(aligned(curves)) < 0.56
+
+
+def test_a_loss_in_two_steps_is_one_loss() -> None:
+    assert delayed_gratification([1.0, 2.0, 4.0, 0.0]) == pytest.approx(4 / 3)
