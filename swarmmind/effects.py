@@ -82,6 +82,7 @@ class Agent(msgspec.Struct, frozen=True):
         sampling: how it samples unless an `Ask` says otherwise.
         parameters: its own values, drawn from the population's distributions.
         index: its place in the population, from 0.
+        priority: who is served first where places at an endpoint are short; lower is earlier.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Agent(msgspec.Struct, frozen=True):
     sampling: Sampling = Sampling()
     parameters: dict[str, Any] = {}
     index: int = 0
+    priority: int = 0
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------

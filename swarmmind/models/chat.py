@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from swarmmind.effects import Reply, Usage
 from swarmmind.models import wire
-from swarmmind.models.limiter import Limiter
+from swarmmind.models.endpoint import Route
 from swarmmind.models.prices import Price
 from swarmmind.models.redact import Redactor
-from swarmmind.models.sending import Patience, Sender, Sent
-from swarmmind.ports import Call, Request, Transport
+from swarmmind.models.sending import Patience, Sender, Sent, Turn
+from swarmmind.ports import Call, Request
 
 _PATIENCE, _NO_KEY = Patience(), Redactor()
 
@@ -18,8 +18,7 @@ class ChatModel:
 
     Args:
         writer: writes request bodies; knows the model's name and dialect.
-        transport: carries them; shared by all models of one endpoint.
-        limiter: holds them back; shared likewise.
+        route: the server they go to, or who chooses one; shared by all models of one endpoint.
         price: what its tokens cost; `None`: unknown.
         patience: how often and how long it tries.
         redactor: keeps the endpoint's key out of replies and failures.
@@ -30,17 +29,16 @@ class ChatModel:
     def __init__(
         self,
         writer: wire.Writer,
-        transport: Transport,
-        limiter: Limiter,
+        route: Route,
         price: Price | None = None,
         patience: Patience = _PATIENCE,
         redactor: Redactor = _NO_KEY,
     ) -> None:
-        self.writer, self.transport, self.limiter = writer, transport, limiter
-        self._sender, self._redactor = Sender(wire.PATH, transport, limiter, price, patience, redactor), redactor
+        self.writer, self.route = writer, route
+        self._sender, self._redactor = Sender(wire.PATH, route, price, patience, redactor), redactor
 
     def __repr__(self) -> str:
-        return f"ChatModel({self.writer.model!r}, {self.transport!r})"
+        return f"ChatModel({self.writer.model!r}, {self.route!r})"
 
     async def answer(self, request: Request, call: Call) -> Reply:
         """The reply, over at most `patience.attempts` attempts; `usage` is the sum over all of them.
@@ -71,7 +69,8 @@ class ChatModel:
             said = wire.completion(answer, request.output, self.writer.dialect)
             return said, said.usage
 
-        return await self._sender.send(body.content, worst, read, call)
+        turn = Turn(request.agent.priority, body.prefix)
+        return await self._sender.send(body.content, worst, read, call, turn)
 
     async def close(self) -> None:
         """Nothing: the transport belongs to the endpoint, which several models may share."""

@@ -47,7 +47,7 @@ class EndpointEmbedder:
             self._head["truncate_prompt_tokens"] = -1
 
     def __repr__(self) -> str:
-        return f"EndpointEmbedder({self.name!r}, {self.sender.transport!r})"
+        return f"EndpointEmbedder({self.name!r}, {self.sender.route!r})"
 
     def embed(self, texts: Sequence[str], call: Call) -> Awaitable[Embedding]:
         """The vectors of the texts, by one request (tried again where that may help).

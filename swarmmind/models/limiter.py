@@ -8,12 +8,12 @@ buckets; `Retry-After` pauses the whole endpoint. Callers are served in the orde
 
 from __future__ import annotations
 
-from collections import deque
 from math import inf
 
 import anyio
 
 from swarmmind.models.buckets import Bucket
+from swarmmind.models.line import Line, Waiter
 from swarmmind.ports import Call
 
 START = 32
@@ -43,14 +43,6 @@ class Place:
         if self.held:
             self.held = False
             self._limiter.give_back()
-
-
-class _Waiter:
-    __slots__ = ("gone", "woken")
-
-    def __init__(self) -> None:
-        self.woken = anyio.Event()
-        self.gone = False
 
 
 class Limiter:
@@ -84,20 +76,27 @@ class Limiter:
         self.limit = START if concurrency is None else concurrency
         self.in_flight = self.most_in_flight = self.waiting = 0
         self.rejections = self.cuts = 0
-        self._queue: deque[_Waiter] = deque()
+        self._line = Line()
         self._requests = None if requests_per_minute is None else Bucket(requests_per_minute)
         self._tokens = None if tokens_per_minute is None else Bucket(tokens_per_minute)
         self._paused_until = -inf
         self._pace = _Pace()
         self._cutting = _Cutting()
 
-    async def acquire(self, call: Call, tokens: int = 0) -> Place:
-        """A place for a request of at most `tokens` tokens, in turn; being cancelled while waiting is safe."""
+    async def acquire(self, call: Call, tokens: int = 0, priority: int = 0, prefix: bytes = b"") -> Place:
+        """A place for a request, in turn; being cancelled while waiting is safe.
+
+        Args:
+            call: whom it is for.
+            tokens: the most it can cost.
+            priority: of its agent; lower is earlier.
+            prefix: which requests it shares the head of its prompt with (see `Line`).
+        """
         now = call.now()
-        if not self._queue and self.in_flight < self.limit and self._seconds_until(now, tokens) <= 0:
+        if self._line.head() is None and self.in_flight < self.limit and self._seconds_until(now, tokens) <= 0:
             return self._take(now, tokens)
-        waiter = _Waiter()
-        self._queue.append(waiter)
+        waiter = Waiter(priority, prefix)
+        self._line.push(waiter)
         self.waiting += 1
         try:
             place = await self._wait(waiter, call, tokens)
@@ -108,9 +107,9 @@ class Limiter:
             self.waiting -= 1
             self._call_next()
 
-    async def _wait(self, waiter: _Waiter, call: Call, tokens: int) -> Place:
+    async def _wait(self, waiter: Waiter, call: Call, tokens: int) -> Place:
         while True:
-            if self._queue[0] is waiter and self.in_flight < self.limit:
+            if self._line.head() is waiter and self.in_flight < self.limit:
                 seconds = self._seconds_until(call.now(), tokens)
                 if seconds <= 0:
                     return self._take(call.now(), tokens)
@@ -146,10 +145,9 @@ class Limiter:
         self._call_next()
 
     def _call_next(self) -> None:
-        while self._queue and self._queue[0].gone:
-            self._queue.popleft()
-        if self._queue and self.in_flight < self.limit:
-            self._queue[0].woken.set()
+        head = self._line.head()
+        if head is not None and self.in_flight < self.limit:
+            head.woken.set()
 
     # --- what the server says -----------------------------------------------------------------------------------------
 

@@ -7,18 +7,23 @@ Precedence is flag, environment, file, default (users.md 3e): `OPENAI_API_KEY`, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import anyio
+
 from swarmmind.effects import Agent
 from swarmmind.errors import UserError, near
 from swarmmind.models.chat import ChatModel, Patience
+from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.local import Latency, PolicyModel, Scripted
 from swarmmind.models.prices import Price
 from swarmmind.models.redact import Redactor
+from swarmmind.models.served import Served
 from swarmmind.models.wire import Dialect, Writer
 from swarmmind.ports import Model, Policy, Transport
 from swarmmind.rng import Streams
@@ -46,23 +51,29 @@ class Endpoints:
 
     def __init__(self) -> None:
         self._limiters: dict[tuple[str, str | None], tuple[EndpointLimits, Limiter]] = {}
-        self._transports: dict[tuple[str, str | None, str], Transport] = {}
+        self._endpoints: dict[tuple[str, str | None, str], Endpoint] = {}
 
-    @property
-    def limiters(self) -> Mapping[str, Limiter]:
-        """The limiters by base URL, for reports; a second key to one URL gets a number."""
-        named: dict[str, Limiter] = {}
-        for (base_url, _), (_, limiter) in self._limiters.items():
-            number = sum(name.partition("#")[0] == base_url for name in named) + 1
-            named[base_url if number == 1 else f"{base_url}#{number}"] = limiter
-        return named
+    def endpoint(self, address: Address, transport: str, limits: EndpointLimits) -> Endpoint:
+        """The server at an address.
 
-    def limiter(self, address: Address, limits: EndpointLimits) -> Limiter:
-        """The limiter of an endpoint.
+        Args:
+            address: where, and the key to it.
+            transport: the name of the client that carries requests.
+            limits: what it may be asked at once.
 
         Raises:
             UserError: two models give it different limits.
+            MissingExtra: the transport's package is not installed.
         """
+        place = (address.base_url, address.key, transport)
+        limiter = self._limiter(address, limits)
+        known = self._endpoints.get(place)
+        if known is None:
+            carrier = _transport(transport)(address.base_url, address.key)
+            known = self._endpoints[place] = Endpoint(address.base_url, carrier, limiter)
+        return known
+
+    def _limiter(self, address: Address, limits: EndpointLimits) -> Limiter:
         place = (address.base_url, address.key)
         known = self._limiters.get(place)
         if known is None:
@@ -75,24 +86,37 @@ class Endpoints:
             )
         return known[1]
 
-    def transport(self, address: Address, name: str) -> Transport:
-        """The pool of an endpoint for the transport of a name.
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Watch the servers for as long as a run goes on, and close every pool at its end.
 
-        Raises:
-            MissingExtra: its package is not installed.
+        An error from within arrives as it is, not in a group.
         """
-        place = (address.base_url, address.key, name)
-        known = self._transports.get(place)
-        if known is None:
-            known = self._transports[place] = _transport(name)(address.base_url, address.key)
-        return known
+        error: BaseException | None = None
+        try:
+            async with anyio.create_task_group() as group:
+                for endpoint in self._endpoints.values():
+                    group.start_soon(endpoint.watch)
+                try:
+                    yield
+                except Exception as raised:
+                    error = raised
+                group.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.close()
+        if error is not None:
+            raise error
+
+    def served(self) -> list[Served]:
+        """What each server has done so far, those that were never asked left out."""
+        each = [endpoint.served() for endpoint in self._endpoints.values()]
+        return [one for one in each if one.most_in_flight]
 
     async def close(self) -> None:
         """Close every pool; nothing is in flight any more."""
-        transports = list(self._transports.values())
-        self._transports.clear()
-        for transport in transports:
-            await transport.close()
+        for endpoint in self._endpoints.values():
+            await endpoint.transport.close()
 
 
 class Sources(NamedTuple):
@@ -132,8 +156,7 @@ def make_model(spec: ModelSpec, sources: Sources, price: Price | None = None) ->
     field = "max_completion_tokens" if address.base_url == _DEFAULT_BASE_URLS["openai"] else "max_tokens"
     return ChatModel(
         Writer(spec.model, address.dialect, field, spec.extra),
-        sources.endpoints.transport(address, spec.transport),
-        sources.endpoints.limiter(address, spec.limits),
+        sources.endpoints.endpoint(address, spec.transport, spec.limits),
         price,
         Patience(spec.attempts, spec.deadline_seconds),
         Redactor([address.key] if address.key else []),

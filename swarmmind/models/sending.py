@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from swarmmind.effects import Failure, FailureKind, Usage
 from swarmmind.models import retry, wire
-from swarmmind.models.limiter import Limiter, Place
+from swarmmind.models.endpoint import Endpoint, Route
+from swarmmind.models.limiter import Place
 from swarmmind.models.prices import Price, priced
 from swarmmind.models.redact import Redactor
 from swarmmind.models.transports.shared import NotSent
-from swarmmind.ports import Call, HttpResponse, Transport, TransportError
+from swarmmind.ports import Call, HttpResponse, TransportError
 
 _UNSENT = Usage(1, 0, 0, 0, 0.0)  # a request that was refused, by the server or on the way, costs nothing but a call
 _NEVER_PASSES = "insufficient_quota"  # OpenAI says 429 when the account is empty
@@ -54,13 +55,27 @@ class _Try(NamedTuple):
     retry_after_seconds: float | None = None
 
 
+class Turn(NamedTuple):
+    """What decides when a request is sent, and where to.
+
+    Attributes:
+        priority: of its agent; lower is earlier.
+        prefix: which requests it shares the head of its prompt with; empty if that is not known.
+    """
+
+    priority: int = 0
+    prefix: bytes = b""
+
+
+_ANY_TURN = Turn()
+
+
 class Sender:
     """Sends requests to one path of one endpoint.
 
     Args:
         path: below the base URL.
-        transport: carries them; shared by all that use the endpoint.
-        limiter: holds them back; shared likewise.
+        route: the server, or who chooses one; shared by all that use the endpoint.
         price: what tokens cost; `None`: unknown.
         patience: how often and how long it tries.
         redactor: keeps the endpoint's key out of failures.
@@ -69,16 +84,15 @@ class Sender:
     def __init__(
         self,
         path: str,
-        transport: Transport,
-        limiter: Limiter,
+        route: Route,
         price: Price | None,
         patience: Patience,
         redactor: Redactor,
     ) -> None:
-        self.path, self.transport, self.limiter = path, transport, limiter
+        self.path, self.route = path, route
         self.price, self.patience, self._redactor = price, patience, redactor
 
-    async def send(self, body: bytes, worst: Usage, read: Read, call: Call) -> Sent:
+    async def send(self, body: bytes, worst: Usage, read: Read, call: Call, turn: Turn = _ANY_TURN) -> Sent:
         """Send a body, at most `patience.attempts` times, until `read` can make something of the answer.
 
         Args:
@@ -86,6 +100,7 @@ class Sender:
             worst: the most that one attempt can cost, money aside.
             read: reads a 2xx body.
             call: whom it is for.
+            turn: when and where to.
 
         Raises:
             Spent: the budget cannot pay for the (next) attempt; it was not sent.
@@ -94,7 +109,7 @@ class Sender:
         usage, attempt = Usage(), 0
         while True:
             attempt += 1
-            tried, place = await self._limited(body, worst, read, call)
+            tried, place = await self._limited(body, worst, read, call, turn)
             usage += tried.sent.usage
             wait_seconds = self._wait_seconds(tried, attempt, call)
             if wait_seconds is None:
@@ -112,32 +127,34 @@ class Sender:
         late = call.deadline is not None and call.now() + seconds >= call.deadline
         return None if late else seconds
 
-    async def _limited(self, body: bytes, worst: Usage, read: Read, call: Call) -> tuple[_Try, Place]:
-        place = await self.limiter.acquire(call, (worst.prompt_tokens or 0) + (worst.completion_tokens or 0))
+    async def _limited(self, body: bytes, worst: Usage, read: Read, call: Call, turn: Turn) -> tuple[_Try, Place]:
+        endpoint = self.route.choose(turn.prefix)
+        limiter, tokens = endpoint.limiter, (worst.prompt_tokens or 0) + (worst.completion_tokens or 0)
+        place = await limiter.acquire(call, tokens, turn.priority, turn.prefix)
         try:
-            tried = await self._metered(body, worst, read, call)
+            tried = await self._metered(body, worst, read, call, endpoint)
         except BaseException:  # out of budget, or cancelled: the place is free at once
             place.release()
             raise
         failure = tried.sent.failure
         if failure is None:
-            self.limiter.succeeded(place, call.now())
+            limiter.succeeded(place, call.now())
         elif failure.kind == "busy" and tried.passing:
-            self.limiter.rejected(place, call.now(), tried.retry_after_seconds)
+            limiter.rejected(place, call.now(), tried.retry_after_seconds)
         return tried, place
 
-    async def _metered(self, body: bytes, worst: Usage, read: Read, call: Call) -> _Try:
+    async def _metered(self, body: bytes, worst: Usage, read: Read, call: Call, endpoint: Endpoint) -> _Try:
         if not call.try_reserve(worst):
             await call.reserve(worst)
         actual = wire.UNKNOWN  # also when this task is cancelled: the server may have worked on it
         try:
-            tried = await self._post(body, read, call)
+            tried = await self._post(body, read, call, endpoint)
             actual = tried.sent.usage
         finally:
             call.settle(worst, actual)
         return tried
 
-    async def _post(self, body: bytes, read: Read, call: Call) -> _Try:
+    async def _post(self, body: bytes, read: Read, call: Call, endpoint: Endpoint) -> _Try:
         timeout_seconds = self.patience.timeout_seconds
         if call.deadline is not None:
             left = call.deadline - call.now()
@@ -145,7 +162,7 @@ class Sender:
             if left <= 0:
                 return self._failed("timeout", "no time left to send the request", Usage(), passing=False)
         try:
-            response = await self.transport.post(self.path, body, timeout_seconds)
+            response = await endpoint.transport.post(self.path, body, timeout_seconds)
         except TransportError as error:
             kind: FailureKind = "timeout" if error.kind == "timeout" else "connection"
             return self._failed(kind, str(error), _UNSENT if isinstance(error, NotSent) else wire.UNKNOWN)

@@ -25,10 +25,14 @@ _MAX_CACHED = 1024
 
 
 class Body(NamedTuple):
-    """A request as bytes, and no fewer tokens than its prompt has: no tokenizer makes two tokens of one byte."""
+    """A request as bytes, and no fewer tokens than its prompt has: no tokenizer makes two tokens of one byte.
+
+    `prefix` tells which requests begin alike.
+    """
 
     content: bytes
     prompt_tokens_at_most: int
+    prefix: bytes = b""
 
 
 class Writer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
@@ -20,6 +20,7 @@ from swarmmind.evals.sandbox.handler import Sandbox
 from swarmmind.evals.sandbox.tests import RunTests
 from swarmmind.memory.store import Stores
 from swarmmind.models.embedding import Embeddings
+from swarmmind.models.served import Served
 from swarmmind.ports import Embedder
 from swarmmind.runs import folder as folders
 from swarmmind.runs.models import Models, unpriced
@@ -59,6 +60,23 @@ Watch = Callable[[Progress], None]
 """Called once, when a run begins."""
 
 
+class Servants(Protocol):
+    """What answers the agents of a run (see `Models`)."""
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns its texts into vectors."""
+        ...
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """For as long as the run goes on; at its end nothing is in flight, and everything is closed."""
+        ...
+
+    def served(self) -> list[Served]:
+        """What each server has done for it so far."""
+        ...
+
+
 class Session(NamedTuple):
     """One process's turn at a run.
 
@@ -68,6 +86,7 @@ class Session(NamedTuple):
         journal: what was said and done.
         meter: the counters.
         driver: what runs it.
+        models: what answers its agents.
         began: when, on this process's clock.
         seconds_before: that earlier sessions took.
     """
@@ -77,25 +96,13 @@ class Session(NamedTuple):
     journal: Journal
     meter: Meter
     driver: Driver
+    models: Servants
     began: float
     seconds_before: float
 
 
 Tell = Callable[[Session, Outcome | None, Status, str | None], Result]
 """What makes the result of a session: see `result_of`."""
-
-
-class Servants(Protocol):
-    """What answers the agents of a run (see `Models`)."""
-
-    @property
-    def embedder(self) -> Embedder:
-        """What turns its texts into vectors."""
-        ...
-
-    async def close(self) -> None:
-        """Close every connection and cache; nothing is in flight any more."""
-        ...
 
 
 class Manner(NamedTuple):
@@ -153,7 +160,9 @@ async def execute(
             handlers(plan, cast("Models", models), stores) if manner.handlers is None else manner.handlers(plan, stores)
         )
         driver = Driver(World(journal, clock, plan.streams, purse, meter), work)
-        session = Session(plan, folder, journal, meter, driver, time.monotonic(), journal.meta("seconds") or 0.0)
+        session = Session(
+            plan, folder, journal, meter, driver, models, time.monotonic(), journal.meta("seconds") or 0.0
+        )
         _check_same(session, models)
         if manner.begin is not None:
             manner.begin(journal)
@@ -188,15 +197,14 @@ async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     status: Status = "interrupted"
     error: str | None = None
     try:
-        outcome = await session.driver.run(session.plan.program)
+        async with models.running():
+            outcome = await session.driver.run(session.plan.program)
         status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"
         error = outcome.failure.message if outcome.failure else None
     except Exception as bug:
         status, error = "crashed", f"{type(bug).__name__}: {bug}"
         raise
     finally:
-        with anyio.CancelScope(shield=True):
-            await models.close()
         result = tell(session, outcome, status, error)
         session.journal.note("status", status)
         session.journal.note("seconds", result.seconds)
@@ -233,6 +241,7 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
     value = outcome.value if outcome else None
     coverage = Coverage.of(meter)
     stopped = outcome.stopped if outcome else None
+    served = session.models.served()
     return Result(
         run_id=session.folder.name,
         name=plan.name,
@@ -254,7 +263,8 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
         error=error,
         failures=list(meter.failures.values()),
         metrics={**_measured(meter.outermost.get("metrics")), **(environment.metrics() if environment else {})},
-        warnings=_warnings(plan, meter.usage),
+        warnings=[*_warnings(plan, meter.usage), *(warning for one in served for warning in one.warnings)],
+        served=served,
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
+
+import anyio
 
 from swarmmind.errors import MissingExtra, SpecError, UserError
 from swarmmind.evals.environments import policies
@@ -11,6 +14,7 @@ from swarmmind.models.cache import Cached
 from swarmmind.models.embed_make import locate_embedder, make_embedder
 from swarmmind.models.make import Address, Endpoints, Sources, identity, locate, make_model
 from swarmmind.models.prices import FREE, Price
+from swarmmind.models.served import Served
 from swarmmind.ports import Embedder, Model
 from swarmmind.runs.plan import Plan
 from swarmmind.spec import EndpointLimits, ModelSpec
@@ -53,13 +57,21 @@ class Models:
         self.reasks = {name: spec.reasks for name, spec in plan.specs.items()}
         self.embedder = embedder(plan, sources)
 
-    async def close(self) -> None:
-        """Close every connection and cache; nothing is in flight any more."""
-        for model in self.by_name.values():
-            await model.close()
-        await self.embedder.close()
-        if not self._shares:
-            await self.endpoints.close()
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """For as long as a run goes on: servers are watched; at the end every connection and cache is closed."""
+        async with nullcontext() if self._shares else self.endpoints.running():
+            try:
+                yield
+            finally:
+                with anyio.CancelScope(shield=True):
+                    for model in self.by_name.values():
+                        await model.close()
+                    await self.embedder.close()
+
+    def served(self) -> list[Served]:
+        """What each server has done for it so far."""
+        return self.endpoints.served()
 
 
 def embedder(plan: Plan, sources: Sources) -> Embedder:

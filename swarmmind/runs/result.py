@@ -10,6 +10,7 @@ import msgspec
 from swarmmind.effects import Usage
 from swarmmind.evals.table import Table
 from swarmmind.intervals import Interval
+from swarmmind.models.served import Served
 from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.meter import Grievance, Meter, Tally
 
@@ -153,6 +154,7 @@ class Result(msgspec.Struct, frozen=True):
         failures: of agents, by kind.
         metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
+        served: what each server did, of the last session.
         study: what a study came to; `None` for any other run.
         eval: the table of an eval; `None` for any other run.
     """
@@ -178,6 +180,7 @@ class Result(msgspec.Struct, frozen=True):
     failures: list[Grievance] = []
     metrics: dict[str, float] = {}
     warnings: list[str] = []
+    served: list[Served] = []
     study: StudyResult | None = None
     eval: Table | None = None
 

@@ -4,6 +4,7 @@ import msgspec
 
 from swarmmind.effects import TEXT, Agent, Message, Output, Sampling
 from swarmmind.models.chat import ChatModel, Patience
+from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.prices import Price
 from swarmmind.models.redact import Redactor
@@ -28,7 +29,13 @@ def chat(
     key: str = "",
 ) -> ChatModel:
     keys = Redactor([key])
-    return ChatModel(writer or Writer("m"), transport, limiter or Limiter(), price, patience or Patience(), keys)
+    return ChatModel(
+        writer or Writer("m"),
+        Endpoint("http://fake/v1", transport, limiter or Limiter()),
+        price,
+        patience or Patience(),
+        keys,
+    )
 
 
 def said(text: str | None, finish: str = "stop", **more: object) -> bytes:

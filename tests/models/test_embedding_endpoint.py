@@ -18,6 +18,7 @@ from swarmmind.models.chat import Patience
 from swarmmind.models.embed_endpoint import EndpointEmbedder
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embed_make import locate_embedder, make_embedder
+from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.make import Endpoints, Sources
 from swarmmind.models.prices import Price
@@ -77,7 +78,13 @@ def embedder(
     key: str = "",
     **options: Any,
 ) -> EndpointEmbedder:
-    sender = Sender("embeddings", transport, limiter or Limiter(), price, Patience(attempts, 9.0), Redactor([key]))
+    sender = Sender(
+        "embeddings",
+        Endpoint("http://fake/v1", transport, limiter or Limiter()),
+        price,
+        Patience(attempts, 9.0),
+        Redactor([key]),
+    )
     return EndpointEmbedder("vllm/org/model", sender, **options)
 
 
@@ -262,7 +269,9 @@ class Hurried(LooseCall):
 async def test_a_hostile_server_is_outlived(hostility: Hostility) -> None:
     async with FakeEndpoint(hostility=hostility, seed=3) as server:
         transport = AiohttpTransport(server.base_url)
-        sender = Sender("embeddings", transport, Limiter(), None, Patience(30, 9.0), Redactor())
+        sender = Sender(
+            "embeddings", Endpoint("http://fake/v1", transport, Limiter()), None, Patience(30, 9.0), Redactor()
+        )
         for dimensions in (16, 64):
             asked = EndpointEmbedder("vllm/m", sender, dimensions)
             texts = [f"text {at}" for at in range(10)]
@@ -296,5 +305,5 @@ async def test_it_shares_the_limiter_and_the_pool_of_its_endpoint(tmp_path: Path
     sources = Sources(endpoints, {"VLLM_BASE_URL": "http://127.0.0.1:1/v1"})
     made = [make_embedder(spec(name=f"vllm/{name}"), sources, tmp_path) for name in "ab"]
     one, two = (each.sender for each in made if isinstance(each, EndpointEmbedder))
-    assert (one.limiter, one.transport) == (two.limiter, two.transport)
+    assert one.route is two.route
     await endpoints.close()

@@ -274,7 +274,7 @@ async def test_the_distribution_comes_with_the_answer(dialect: Dialect) -> None:
     async with FakeEndpoint(reply) as server:
         model = chat(AiohttpTransport(server.base_url), writer=Writer("m", dialect))
         answer = await LooseCall().ask(model, request(output=WEIGHED))
-        await model.transport.close()
+        await model.route.choose(b"").transport.close()
     assert (answer.text, answer.usage.calls, answer.failure) == ("east", 1, None)
     assert answer.probabilities == pytest.approx({**likely, "west": 0.0})
 
@@ -284,7 +284,7 @@ async def test_a_server_that_ignores_the_wish_gives_no_distribution() -> None:
     async with FakeEndpoint(logprobs="ignore") as server:
         model = chat(AiohttpTransport(server.base_url), writer=Writer("m", "vllm"))
         answer = await LooseCall().ask(model, request(output=WEIGHED))
-        await model.transport.close()
+        await model.route.choose(b"").transport.close()
     assert answer.text in WAYS
     assert (answer.probabilities, answer.usage.calls) == (None, 1)
 
@@ -295,7 +295,7 @@ async def test_a_server_that_refuses_the_wish_is_asked_without_it_and_that_is_re
         model = chat(AiohttpTransport(server.base_url), writer=Writer("m", "vllm"))
         call = LooseCall()
         answers = [await call.ask(model, request(output=WEIGHED, seed=seed)) for seed in range(3)]
-        await model.transport.close()
+        await model.route.choose(b"").transport.close()
         assert dict(server.statuses) == {"400": 1, "200": 3}
     assert all(answer.text in WAYS and answer.probabilities is None for answer in answers)
     assert [answer.usage.calls for answer in answers] == [2, 1, 1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from swarmmind.evals.record import MANIFEST, Episode, Played, Recorded, read
 from swarmmind.evals.statistics import tabulate
 from swarmmind.memory.store import Stores
 from swarmmind.models.make import Endpoints
+from swarmmind.models.served import Served
 from swarmmind.ports import Context
 from swarmmind.runs import folder as folders
 from swarmmind.runs.evals.episode import NOBODYS_FAULT, ByPlay, Player
@@ -50,11 +51,18 @@ class Roster:
         self.by_play = {play: Models(crew.plan, env, self._endpoints) for play, crew in plan.crews.items()}
         self.embedder = next(iter(self.by_play.values())).embedder
 
-    async def close(self) -> None:
-        """Close every connection and cache; nothing is in flight any more."""
-        for models in self.by_play.values():
-            await models.close()
-        await self._endpoints.close()
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """See `Models.running`."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._endpoints.running())
+            for models in self.by_play.values():
+                await stack.enter_async_context(models.running())
+            yield
+
+    def served(self) -> list[Served]:
+        """What each server has done for it so far."""
+        return self._endpoints.served()
 
 
 async def run_eval(
