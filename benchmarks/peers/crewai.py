@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from crewai import LLM, Agent
+from crewai.events.event_listener import EventListener
 
 from benchmarks.peers.driver import INSTRUCTIONS, KEY, MODEL, Make, Say, main
 
 
 def agents(base_url: str) -> Make:
-    """A model that all share."""
+    """A model that all share; nothing is drawn on a terminal."""
+    EventListener().formatter.verbose = False
     model = LLM(model=f"openai/{MODEL}", base_url=base_url, api_key=KEY, temperature=1.0)
 
     def make(name: str) -> Say:

@@ -51,12 +51,14 @@ class Spent(TypedDict, total=False):
     """What a workload took.
 
     Attributes:
-        calls: made within the clocks.
+        requests: sent in all.
+        calls: of these, those made within the clocks.
         cpu_seconds: of this process, all threads.
         wall_seconds: on the clock on the wall.
         bytes_per_agent: what is allocated for an agent that has been asked once.
     """
 
+    requests: int
     calls: int
     cpu_seconds: float
     wall_seconds: float
@@ -97,7 +99,7 @@ async def fan_out(make: Make, agents: int, calls: int) -> Spent:
         for _ in range(rounds):
             await gate.all(says, [QUESTION] * agents)
 
-    return await _clocked(work, rounds * agents)
+    return await _clocked(work, rounds * agents, IN_FLIGHT)
 
 
 async def layered(make: Make) -> Spent:
@@ -110,7 +112,7 @@ async def layered(make: Make) -> Spent:
             there = says[layer * WIDTH : (layer + 1) * WIDTH]
             outputs = await gate.all(there, [reading(outputs)] * WIDTH)
 
-    return await _clocked(work, LAYERS * WIDTH)
+    return await _clocked(work, LAYERS * WIDTH, WIDTH)
 
 
 async def debate(make: Make) -> Spent:
@@ -123,7 +125,7 @@ async def debate(make: Make) -> Spent:
             prompts = [reading([*said[:at], *said[at + 1 :]] if number else []) for at in range(DEBATERS)]
             said = await gate.all(says, prompts)
 
-    return await _clocked(work, DEBATERS * DEBATE_ROUNDS)
+    return await _clocked(work, DEBATERS * DEBATE_ROUNDS, DEBATERS)
 
 
 async def memory(make: Make, agents: int) -> Spent:
@@ -137,7 +139,7 @@ async def memory(make: Make, agents: int) -> Spent:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(says) + len(more) == IN_FLIGHT + agents
-    return {"bytes_per_agent": held / agents}
+    return {"requests": IN_FLIGHT + agents, "bytes_per_agent": held / agents}
 
 
 def reading(outputs: Sequence[str]) -> str:
@@ -207,8 +209,8 @@ async def _warm(make: Make, agents: int, in_flight: int) -> list[Say]:
     return says
 
 
-async def _clocked(work: Callable[[], Awaitable[None]], calls: int) -> Spent:
+async def _clocked(work: Callable[[], Awaitable[None]], calls: int, before: int) -> Spent:
     cpu, wall = time.process_time(), time.perf_counter()
     await work()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return {"calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}
+    return {"requests": before + calls, "calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}

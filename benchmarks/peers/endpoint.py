@@ -3,8 +3,8 @@
     python benchmarks/peers/endpoint.py            # prints http://127.0.0.1:<port>
 
 `<address>/0/v1/chat/completions` answers at once, `<address>/20/v1/chat/completions` after 20 ms. `<address>/counts` says
-how many completions were asked for since the last such request, and how many of them were in flight at most. It is a
-protocol without a web framework, so that it takes less CPU per request than any of its clients and is not what is measured.
+how many completions were asked for since the last such request, in how many bytes, and how many were in flight at most.
+It is a protocol without a web framework: it takes less CPU per request than any client, and is not what is measured.
 """
 
 from __future__ import annotations
@@ -45,18 +45,19 @@ class Counts:
     """Of completions, since they were last asked for."""
 
     def __init__(self) -> None:
-        self.received = self.in_flight = self.most_in_flight = 0
+        self.received = self.bytes = self.in_flight = self.most_in_flight = 0
 
-    def begin(self) -> None:
-        """One more arrived, whole."""
+    def begin(self, size: int) -> None:
+        """One more arrived, whole, of so many bytes."""
         self.received += 1
+        self.bytes += size
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
 
     def take(self) -> dict[str, int]:
         """What was counted; from zero again."""
-        taken = {"received": self.received, "most_in_flight": self.most_in_flight}
-        self.received, self.most_in_flight = 0, self.in_flight
+        taken = {"received": self.received, "bytes": self.bytes, "most_in_flight": self.most_in_flight}
+        self.received, self.bytes, self.most_in_flight = 0, 0, self.in_flight
         return taken
 
 
@@ -78,17 +79,18 @@ class Connection(asyncio.Protocol):
         while (end := self._unread.find(b"\r\n\r\n")) >= 0:
             head = self._unread[:end]
             length = content_length(head)
-            if len(self._unread) < end + 4 + length:
+            size = end + 4 + length
+            if len(self._unread) < size:
                 return
-            self._unread = self._unread[end + 4 + length :]
-            self._answer(head[: head.index(b"\r\n")].split()[1])
+            self._unread = self._unread[size:]
+            self._answer(head[: head.index(b"\r\n")].split()[1], size)
 
-    def _answer(self, path: bytes) -> None:
+    def _answer(self, path: bytes, size: int) -> None:
         parts = path.strip(b"/").split(b"/")
         if parts == [b"counts"]:
             self._write(response("200 OK", self._counts.take()))
         elif parts[1:] == [b"v1", b"chat", b"completions"]:
-            self._counts.begin()
+            self._counts.begin(size)
             milliseconds = int(parts[0])
             if milliseconds:
                 asyncio.get_running_loop().call_later(milliseconds / 1000, self._complete)

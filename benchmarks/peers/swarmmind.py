@@ -51,7 +51,7 @@ async def run(base_url: str, agents: int, topology: dict[str, Any], calls: int) 
         result = await execute(plan, folder, models, manner=Manner(result_of))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     assert result.coverage.finished == calls, result.coverage
-    return {"calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}, result
+    return {"requests": DEBATERS + calls, "calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}, result
 
 
 async def workload(wanted: dict[str, Any]) -> Spent:
@@ -81,7 +81,7 @@ async def memory(base_url: str, agents: int) -> Spent:
     _, result = await run(base_url, agents, {"use": "./topologies.py:held"}, agents)
     tracemalloc.stop()
     assert isinstance(result.output, int)
-    return {"bytes_per_agent": result.output / agents}
+    return {"requests": DEBATERS + agents, "bytes_per_agent": result.output / agents}
 
 
 def main() -> None:
