@@ -20,6 +20,7 @@ from swarmmind.ports import Call, HttpResponse, TransportError
 
 _UNSENT = Usage(1, 0, 0, 0, 0.0)  # a request that was refused, by the server or on the way, costs nothing but a call
 _NEVER_PASSES = "insufficient_quota"  # OpenAI says 429 when the account is empty
+_OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
 _REPORT_SECONDS = 0.1  # a request gives up so long before the deadline, to say what became of it
 
 
@@ -128,9 +129,23 @@ class Sender:
         return None if late else seconds
 
     async def _limited(self, body: bytes, worst: Usage, read: Read, call: Call, turn: Turn) -> tuple[_Try, Place]:
-        endpoint = self.route.choose(turn.prefix)
-        limiter, tokens = endpoint.limiter, (worst.prompt_tokens or 0) + (worst.completion_tokens or 0)
-        place = await limiter.acquire(call, tokens, turn.priority, turn.prefix)
+        tokens = (worst.prompt_tokens or 0) + (worst.completion_tokens or 0)
+        while True:
+            endpoint = self.route.choose(turn.prefix)
+            endpoint.load += 1
+            try:
+                if endpoint.shut and endpoint.pulse is not None:
+                    await endpoint.pulse.wait()
+                place = await endpoint.limiter.acquire(call, tokens, turn.priority, turn.prefix)
+                if not endpoint.shut:
+                    return await self._placed(body, worst, read, call, endpoint, place), place
+                place.release()  # it went down while this request waited for a place: no attempt is lost to that
+            finally:
+                endpoint.load -= 1
+
+    async def _placed(
+        self, body: bytes, worst: Usage, read: Read, call: Call, endpoint: Endpoint, place: Place
+    ) -> _Try:
         try:
             tried = await self._metered(body, worst, read, call, endpoint)
         except BaseException:  # out of budget, or cancelled: the place is free at once
@@ -138,10 +153,12 @@ class Sender:
             raise
         failure = tried.sent.failure
         if failure is None:
-            limiter.succeeded(place, call.now())
+            endpoint.limiter.succeeded(place, call.now())
         elif failure.kind == "busy" and tried.passing:
-            limiter.rejected(place, call.now(), tried.retry_after_seconds)
-        return tried, place
+            endpoint.limiter.rejected(place, call.now(), tried.retry_after_seconds)
+        if failure is not None and failure.kind in _OMINOUS and endpoint.pulse is not None:
+            endpoint.pulse.doubt()
+        return tried
 
     async def _metered(self, body: bytes, worst: Usage, read: Read, call: Call, endpoint: Endpoint) -> _Try:
         if not call.try_reserve(worst):
