@@ -33,6 +33,7 @@ from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.watchdog import Watchdog
 from swarmmind.runtime.world import World
 from swarmmind.traces import Embed, Load, Persist
 from swarmmind.version import __version__
@@ -89,6 +90,7 @@ class Session(NamedTuple):
         models: what answers its agents.
         began: when, on this process's clock.
         seconds_before: that earlier sessions took.
+        watchdog: how the event loop fared.
     """
 
     plan: Plan
@@ -99,6 +101,7 @@ class Session(NamedTuple):
     models: Servants
     began: float
     seconds_before: float
+    watchdog: Watchdog
 
 
 Tell = Callable[[Session, Outcome | None, Status, str | None], Result]
@@ -160,9 +163,9 @@ async def execute(
             handlers(plan, cast("Models", models), stores) if manner.handlers is None else manner.handlers(plan, stores)
         )
         driver = Driver(World(journal, clock, plan.streams, purse, meter), work)
-        session = Session(
-            plan, folder, journal, meter, driver, models, time.monotonic(), journal.meta("seconds") or 0.0
-        )
+        before = journal.meta("seconds") or 0.0
+        watchdog = Watchdog(watching=not clock.virtual)
+        session = Session(plan, folder, journal, meter, driver, models, time.monotonic(), before, watchdog)
         _check_same(session, models)
         if manner.begin is not None:
             manner.begin(journal)
@@ -198,7 +201,8 @@ async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     error: str | None = None
     try:
         async with models.running():
-            outcome = await session.driver.run(session.plan.program)
+            with session.watchdog:
+                outcome = await session.driver.run(session.plan.program)
         status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"
         error = outcome.failure.message if outcome.failure else None
     except Exception as bug:
@@ -241,7 +245,7 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
     value = outcome.value if outcome else None
     coverage = Coverage.of(meter)
     stopped = outcome.stopped if outcome else None
-    served = session.models.served()
+    served, lag = session.models.served(), session.watchdog.lag()
     return Result(
         run_id=session.folder.name,
         name=plan.name,
@@ -263,8 +267,12 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
         error=error,
         failures=list(meter.failures.values()),
         metrics={**_measured(meter.outermost.get("metrics")), **(environment.metrics() if environment else {})},
-        warnings=[*_warnings(plan, meter.usage), *(warning for one in served for warning in one.warnings)],
+        warnings=[
+            *_warnings(plan, meter.usage),
+            *(warning for one in [*served, lag] if one for warning in one.warnings),
+        ],
         served=served,
+        lag=lag,
     )
 
 

@@ -13,6 +13,7 @@ from swarmmind.intervals import Interval
 from swarmmind.models.served import Served
 from swarmmind.runtime.budget import Cost
 from swarmmind.runtime.meter import Grievance, Meter, Tally
+from swarmmind.runtime.watchdog import Lag
 
 Status = Literal["finished", "stopped", "failed", "interrupted", "crashed"]
 
@@ -155,6 +156,7 @@ class Result(msgspec.Struct, frozen=True):
         metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
         served: what each server did, of the last session.
+        lag: how late the event loop was, of the last session; `None` on a virtual clock, where nobody waits for it.
         study: what a study came to; `None` for any other run.
         eval: the table of an eval; `None` for any other run.
     """
@@ -181,6 +183,7 @@ class Result(msgspec.Struct, frozen=True):
     metrics: dict[str, float] = {}
     warnings: list[str] = []
     served: list[Served] = []
+    lag: Lag | None = None
     study: StudyResult | None = None
     eval: Table | None = None
 

@@ -1,0 +1,363 @@
+"""Whether the event loop turns: how late it is at any moment, and whose code it was that held it up.
+
+While one thing computes on the loop, or waits there without awaiting, every agent of a run stands still. A `Watchdog`
+measures that all the time, at the price of 50 timers and 20 wakes of a thread a second:
+
+    with Watchdog() as dog:         # on the loop
+        ...
+    dog.lag().p99_seconds
+
+A timer is due on the loop every 20 ms, and how late it comes is its lag. Where the loop has not turned for 50 ms, the
+thread looks at what the loop's thread is doing (`sys._current_frames`), 50 times a second, and the stall is put down to
+what was seen. What the operating system says of that thread tells three cases apart: it computed or waited inside of
+some function (that one is named); it wanted to run and got no processor (the machine was busy); it waited for another
+thread that would not let go of the interpreter.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import sysconfig
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from math import log2
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+import anyio.lowlevel
+import msgspec
+
+BEAT_SECONDS = 0.02
+STALL_SECONDS = 0.05
+"""The loop stands still if it has not turned for so long."""
+
+_LOOK_SECONDS = 0.02  # between two looks at a loop that stands still; at one that turns, as long as a stall
+_SHOWN = 5  # culprits
+_STEPS = 8  # of the histogram, from one number to its double
+_FINEST_SECONDS = 1e-4
+_BAD_SECONDS, _BAD_SHARE, _BAD_P99_SECONDS = 1.0, 0.05, 0.1
+_BUSY_SECONDS, _BUSY_SHARE = 10.0, 0.2
+_COLLECTION = "Python's garbage collection"
+_OTHER_THREAD = "another thread, which did not let go of the interpreter"
+
+_OURS = str(Path(__file__).parents[1]) + os.sep
+_HOMES = ("stdlib", "platstdlib", "purelib", "platlib")
+_LIBRARIES = ("<", *{path + os.sep for name, path in sysconfig.get_paths().items() if name in _HOMES})
+
+
+class Culprit(msgspec.Struct, frozen=True):
+    """What held the loop up, and for how long in all.
+
+    Attributes:
+        where: `file:line function`, the line being the one it was seen at most; or a word for what has no line.
+        seconds: in stalls.
+    """
+
+    where: str
+    seconds: float
+
+
+class Lag(msgspec.Struct, frozen=True):
+    """How late the loop was, over the moments of a run: whatever becomes due at one of them comes so much later.
+
+    Attributes:
+        p50_seconds: at half of the moments it was no later.
+        p99_seconds: at 99 of 100.
+        max_seconds: the longest that it stood still.
+        own_p99_seconds: as `p99_seconds`, without the time that the loop's thread waited for a processor.
+        stalled_seconds: all stalls that something in this process is to blame for, together.
+        busy_seconds: all stalls in which the machine was busy with something else, or asleep.
+        watched_seconds: how long it was watched.
+        culprits: what held it up, the worst first; at most five.
+    """
+
+    p50_seconds: float
+    p99_seconds: float
+    max_seconds: float
+    own_p99_seconds: float
+    stalled_seconds: float
+    busy_seconds: float
+    watched_seconds: float
+    culprits: list[Culprit] = []
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of it: a line, or nothing if all is well."""
+        seconds, watched = self.stalled_seconds, self.watched_seconds
+        tail = f"p99 of its lag {1000 * self.p99_seconds:,.0f} ms, worst {self.max_seconds:,.2f} s"
+        if seconds >= _BAD_SECONDS and (seconds >= _BAD_SHARE * watched or self.own_p99_seconds >= _BAD_P99_SECONDS):
+            most = f"; most in {self.culprits[0].where} ({self.culprits[0].seconds:,.1f} s)" if self.culprits else ""
+            return [f"all agents stood still for {seconds:,.1f} s while the event loop was held up ({tail}){most}"]
+        if self.busy_seconds >= _BUSY_SECONDS and self.busy_seconds >= _BUSY_SHARE * watched:
+            return [f"the machine was busy: the run waited {self.busy_seconds:,.1f} s for a processor ({tail})"]
+        return []
+
+
+class Histogram:
+    """Seconds by size, in steps of a twelfth part: percentiles of any number of them in constant space."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self.worst = 0.0
+
+    def add(self, seconds: float) -> None:
+        """One measurement."""
+        self.worst = max(self.worst, seconds)
+        self._counts[0 if seconds <= _FINEST_SECONDS else 1 + int(_STEPS * log2(seconds / _FINEST_SECONDS))] += 1
+
+    def stood(self, seconds: float) -> None:
+        """A beat came so late: whatever was due since the one before had to wait too, the latest the shortest."""
+        while True:
+            self.add(max(seconds, 0.0))
+            seconds -= BEAT_SECONDS
+            if seconds <= 0:
+                return
+
+    def percentile(self, share: float) -> float:
+        """No more than this is `share` of all that was measured, to a twelfth; 0 if nothing was."""
+        left = share * self._counts.total()
+        for step in sorted(self._counts):
+            left -= self._counts[step]
+            if left <= 0:
+                return min(self.worst, _FINEST_SECONDS * 2 ** (step / _STEPS))
+        return self.worst
+
+
+class Clocks(NamedTuple):
+    """Seconds of the loop's thread so far, of its process, and on the wall.
+
+    Attributes:
+        wall: of the monotonic clock.
+        ran: that the thread ran.
+        waited: that it could have run and got no processor; `None` if the system does not say.
+        process: that all threads ran.
+        collected: that the thread spent collecting garbage.
+    """
+
+    wall: float
+    ran: float
+    waited: float | None
+    process: float
+    collected: float
+
+
+class Watchdog:
+    """Watches the event loop that it is entered on, until it is left there.
+
+    Args:
+        watching: whether it does anything; on a virtual clock nobody waits for the loop.
+    """
+
+    def __init__(self, watching: bool = True) -> None:
+        self._watching = watching
+        self._all, self._own = Histogram(), Histogram()
+        self._blame = _Blame()
+        self._over = threading.Event()
+        self._due = self._since = self._until = self._collected = self._collecting_since = 0.0
+        self._timer: Any = None
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Watchdog:
+        if not self._watching:
+            return self
+        self._loop: Any = anyio.lowlevel.current_token().native_token
+        self._reader = _Reader(lambda: self._collected)
+        self._ident = threading.get_ident()
+        self._waited = self._reader().waited or 0.0
+        self._since = time.monotonic()
+        self._next()
+        gc.callbacks.append(self._collecting)
+        self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is None:
+            return
+        self._over.set()
+        self._thread.join()
+        self._thread = None
+        self._timer.cancel()
+        gc.callbacks.remove(self._collecting)
+        self._count(time.monotonic())
+        self._until = time.monotonic()
+        self._reader.close()
+
+    def lag(self) -> Lag | None:
+        """What was measured; `None` if nothing was."""
+        if not self._since:
+            return None
+        own, blame = self._own, self._blame
+        return Lag(
+            round(self._all.percentile(0.5), 4),
+            round(self._all.percentile(0.99), 4),
+            round(self._all.worst, 4),
+            round(own.percentile(0.99), 4),
+            round(blame.stalled, 3),
+            round(blame.busy, 3),
+            round((self._until or time.monotonic()) - self._since, 3),
+            blame.culprits(),
+        )
+
+    # --- on the loop ------------------------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        self._due = time.monotonic() + BEAT_SECONDS
+        self._timer = self._loop.call_later(BEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        self._count(time.monotonic())
+        self._next()
+
+    def _count(self, now: float) -> None:
+        late, waited = now - self._due, self._reader.waited()
+        self._all.stood(late)
+        self._own.stood(late - (waited - self._waited))
+        self._waited = waited
+
+    def _collecting(self, phase: str, _: dict[str, int]) -> None:
+        if threading.get_ident() == self._ident:  # a collection runs on whatever thread it befalls
+            if phase == "start":
+                self._collecting_since = time.monotonic()
+            else:
+                self._collected += time.monotonic() - self._collecting_since
+
+    # --- on a thread of its own ---------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        stall: _Stall | None = None
+        before, pause = self._reader(), STALL_SECONDS
+        while not self._over.wait(pause):
+            now, due = self._reader(), self._due
+            if stall is not None and stall.due != due:
+                self._blame.over(stall)
+                stall = None
+            if now.wall - due >= STALL_SECONDS:
+                stall = stall or _Stall(due, before)
+                frame = sys._current_frames().get(self._ident)  # pyright: ignore[reportPrivateUsage]
+                stall.see(frame, now, late=now.wall - before.wall - pause)
+            before, pause = now, STALL_SECONDS if stall is None else _LOOK_SECONDS
+        if stall is not None:
+            self._blame.over(stall)
+
+
+class _Stall:
+    """One time that the loop stood still, as it was seen."""
+
+    def __init__(self, due: float, before: Clocks) -> None:
+        self.due = due
+        self.seen: list[tuple[tuple[str, str, int] | None, float]] = []
+        self._last = before
+        self.waited = 0.0
+
+    def see(self, frame: FrameType | None, now: Clocks, late: float) -> None:
+        """A look at what its thread does, and what it has done since the last one; this look comes so late itself."""
+        last, self._last = self._last, now
+        seconds = now.wall - max(last.wall, self.due)
+        ran, all_ran = now.ran - last.ran, now.process - last.process
+        idle = max(0.0, seconds - ran)
+        waited = idle  # as far as we know
+        if now.waited is not None and last.waited is not None:
+            waited = min(now.waited - last.waited, idle)
+        place = (_COLLECTION, "", 0) if now.collected - last.collected > seconds / 2 else _place(frame)
+        if idle - waited > seconds / 2 and late > seconds / 2:  # nor could the watchdog run
+            place = (_OTHER_THREAD, "", 0)
+            if all_ran < seconds / 2:  # nobody could: the process was stopped, or the machine slept
+                waited = idle
+        self.waited += waited
+        self.seen.append((place, seconds - waited))
+
+
+class _Blame:
+    """Who held the loop up, over all stalls."""
+
+    def __init__(self) -> None:
+        self.stalled = self.busy = 0.0
+        self._seconds: dict[tuple[str, str], float] = {}
+        self._lines: dict[tuple[str, str], Counter[int]] = {}
+
+    def over(self, stall: _Stall) -> None:
+        """The loop turns again. What would have been no stall on an idle machine is nobody's fault."""
+        own = sum(seconds for _, seconds in stall.seen)
+        self.busy += stall.waited
+        if own < STALL_SECONDS:
+            self.busy += own
+            return
+        self.stalled += own
+        for place, seconds in stall.seen:
+            if place is not None:
+                file, function, line = place
+                self._seconds[file, function] = self._seconds.get((file, function), 0.0) + seconds
+                self._lines.setdefault((file, function), Counter())[line] += 1
+
+    def culprits(self) -> list[Culprit]:
+        """The worst first."""
+        worst = sorted(self._seconds.items(), key=lambda found: -found[1])[:_SHOWN]
+        return [Culprit(self._name(*key), round(seconds, 3)) for key, seconds in worst]
+
+    def _name(self, file: str, function: str) -> str:
+        if not function:
+            return file
+        [(line, _)] = self._lines[file, function].most_common(1)
+        return f"{_shown(file)}:{line} {function}"
+
+
+def _place(frame: FrameType | None) -> tuple[str, str, int] | None:
+    """Where a thread is: the innermost code of the user's that we, or the loop, called; or else ours."""
+    users: FrameType | None = None
+    ours: FrameType | None = None
+    found = frame
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_OURS):
+            if ours is None:
+                ours = found = users or frame
+        elif not file.startswith(_LIBRARIES):
+            if ours is None and users is None:  # what called us has no part in it
+                users = found = frame
+        elif f"{os.sep}asyncio{os.sep}" in file or f"{os.sep}uvloop{os.sep}" in file:
+            break
+        frame = frame.f_back
+    return None if found is None else (found.f_code.co_filename, found.f_code.co_qualname, found.f_lineno)
+
+
+def _shown(file: str) -> str:
+    """A file's path for people: from the package, or from the working folder, if it lies there."""
+    if file.startswith(_OURS):
+        return f"swarmmind/{Path(file[len(_OURS) :]).as_posix()}"
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
+
+
+class _Reader:
+    """The clocks of the thread that makes it; any thread may read them."""
+
+    def __init__(self, collected: Callable[[], float]) -> None:
+        self._collected = collected
+        clock_of = getattr(time, "pthread_getcpuclockid", None)  # not on macOS: there it is the process's
+        self._ran: int = time.CLOCK_PROCESS_CPUTIME_ID if clock_of is None else clock_of(threading.get_ident())
+        self._schedule: int | None = None
+        path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
+        if os.path.exists(path):  # Linux: nanoseconds that it ran, that it waited to run, and how often it ran
+            self._schedule = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __call__(self) -> Clocks:
+        waited = None if self._schedule is None else self.waited()
+        ran = time.clock_gettime(self._ran)
+        return Clocks(time.monotonic(), ran, waited, time.process_time(), self._collected())
+
+    def waited(self) -> float:
+        """Seconds that the thread could have run and got no processor, or, if that is not known, did not run."""
+        if self._schedule is None:
+            return time.monotonic() - time.clock_gettime(self._ran)
+        return int(os.pread(self._schedule, 128, 0).split()[1]) / 1e9
+
+    def close(self) -> None:
+        """No more reading."""
+        if self._schedule is not None:
+            os.close(self._schedule)
