@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any
 from zlib import crc32
 
@@ -47,6 +48,8 @@ class Frame:
         step: the number of its current yield, from 1.
         asks: how many effects other than records its current yield started.
         flights: its effects that are not over, by key.
+        unlaunched: effects of its current yield that are not launched yet, with their indices and keys; `None` once all
+            of them are.
         expected: while replaying an any, now or quorum: the keys it was answered with.
         due: whether the deadline of a quorum has passed.
         refused: what its own purse, or one further up, refused, by key.
@@ -59,6 +62,7 @@ class Frame:
     __slots__ = (
         "__weakref__",
         "_keys",
+        "_lacking",
         "_placed",
         "arrived",
         "asks",
@@ -81,6 +85,7 @@ class Frame:
         "step",
         "stops",
         "timers",
+        "unlaunched",
     )
 
     def __init__(
@@ -101,14 +106,20 @@ class Frame:
         self._placed: dict[str, int] = {}  # how often each key was used that is not of a yield, but of a place
         self.flights: dict[str, Flight] = {}
         self.arrived: dict[str, Delivery] = {}
-        self.expected: list[str] | None = None
+        self.unlaunched: Iterator[tuple[int, str, Any]] | None = None
+        self.expected: dict[str, None] | None = None
+        self._lacking: set[str] = set()  # those of `expected` that are not there
         self.doomed: Outcome | None = None
         self.timers: dict[str, Timer] = {}
         self.refused: set[str] = set()
         self.due = self.queued = self.ended = False
 
-    def begin(self, awaiting: Any) -> list[tuple[str, Any]]:
-        """Take the next yield; returns its effects with their keys, in the order asked.
+    def begin(self, awaiting: Any, delivered: Callable[[str, int], list[str] | None]) -> None:
+        """Take the next yield; its effects are to be launched one by one, in the order asked.
+
+        Args:
+            awaiting: what was yielded.
+            delivered: what the journal says that a yield of a program was answered with.
 
         Raises:
             TypeError: a program yielded something that is not a list, `AnyOf`, `Now` or `Quorum`.
@@ -126,29 +137,38 @@ class Frame:
         self.missing = 0 if isinstance(awaiting, (AnyOf, Now)) else len(effects)
         self.results = [_ABSENT] * self.missing
         self.asks = sum(not isinstance(effect, Record) for effect in effects)
-        keyed = self._keyed(effects, getattr(awaiting, "places", None))
-        self._keys = [key for key, _ in keyed] if isinstance(awaiting, Quorum) else []
-        return keyed
+        self._keys = []
+        if not isinstance(awaiting, (list, tuple)):
+            known = delivered(self.path, self.step)
+            if known is not None:
+                self.expected = dict.fromkeys(known)
+                self._lacking = {key for key in known if key not in self.arrived}
+        self.unlaunched = self._keyed(effects, getattr(awaiting, "places", None))
 
-    def expect(self, delivered: list[str] | None, keyed: Sequence[tuple[str, Any]]) -> None:
-        """The journal says what this yield was answered with (`None`: it was not).
+    def wants(self, key: str) -> bool:
+        """Whether an effect that is about to be launched may still be of use; each is asked about once, in order."""
+        awaiting = self.awaiting
+        if not isinstance(awaiting, Quorum):
+            return True
+        self._keys.append(key)
+        return awaiting.late == "keep" or (not self.due if self.expected is None else key in self.expected)
+
+    def launched(self) -> None:
+        """All effects of the current yield are launched.
 
         Raises:
-            Diverged: nothing of the kind is asked for now.
+            Diverged: the journal says that it was answered with something which is not asked for now.
         """
-        self.expected = delivered
-        if delivered:
-            asked = {key for key, _ in keyed}
-            for key in delivered:
-                if key not in asked and key not in self.flights and key not in self.arrived:
-                    raise Diverged(f"{self.path}/{self.step} was answered with {key}, which it does not ask for now")
+        self.unlaunched = None
+        for key in self._lacking if self.expected else ():
+            if key not in self.flights:
+                raise Diverged(f"{self.path}/{self.step} was answered with {key}, which it does not ask for now")
 
-    def _keyed(self, effects: Sequence[Any], places: Sequence[str] | None) -> list[tuple[str, Any]]:
-        """The effects with their keys; of equal ones all but the first bear a number."""
-        here = [str(self.step)] * len(effects) if places is None else places
+    def _keyed(self, effects: Sequence[Any], places: Sequence[str] | None) -> Iterator[tuple[int, str, Any]]:
+        """The effects with their places in the yield and keys; of equal keys all but the first bear a number."""
+        here = repeat(str(self.step), len(effects)) if places is None else places
         seen: dict[str, int] = {} if places is None else self._placed
-        keyed: list[tuple[str, Any]] = []
-        for effect, place in zip(effects, here, strict=True):
+        for index, (effect, place) in enumerate(zip(effects, here, strict=True)):
             key = f"{self.path}/{place}/{effect.label()}"
             number = seen.get(key, 0) + 1
             seen[key] = number
@@ -157,8 +177,7 @@ class Frame:
                 while key in seen:  # somebody is called like that
                     key += "#"
                 seen[key] = 1
-            keyed.append((key, effect))
-        return keyed
+            yield index, key, effect
 
     def arrive(self, flight: Flight, result: Any) -> None:
         """An effect of this frame is over."""
@@ -169,9 +188,12 @@ class Frame:
             self.missing -= 1
         else:
             self.arrived[flight.key] = Delivery(flight.effect, result)
+        self._lacking.discard(flight.key)
 
     def ready(self) -> bool:
-        """Whether the current yield can be answered."""
+        """Whether the current yield can be answered: not before all of it is launched."""
+        if self.unlaunched is not None:
+            return False
         awaiting = self.awaiting
         if isinstance(awaiting, Quorum):
             there = len(self.results) - self.missing
@@ -180,7 +202,7 @@ class Frame:
             return self.due or there >= math.ceil(awaiting.share * len(self.results) - 1e-9)
         if isinstance(awaiting, (AnyOf, Now)):
             if self.expected is not None:
-                return all(key in self.arrived for key in self.expected)
+                return not self._lacking
             return bool(self.arrived) or not self.flights or isinstance(awaiting, Now)
         return not self.missing
 
@@ -188,7 +210,7 @@ class Frame:
         """The answer to the current yield, and the keys it is made of (`None` for a plain list: all of them)."""
         awaiting = self.awaiting
         if isinstance(awaiting, (AnyOf, Now)):
-            keys = list(self.arrived) if self.expected is None else self.expected
+            keys = list(self.arrived if self.expected is None else self.expected)
             return [self.arrived.pop(key) for key in keys], keys
         results, self.results = self.results, []
         if isinstance(awaiting, Quorum):
