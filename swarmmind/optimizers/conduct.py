@@ -17,7 +17,7 @@ from swarmmind.effects import Ask, Limits, Nested, Outcome, Program, Record, Usa
 from swarmmind.errors import Failed, Stop
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.remembered import Key, Remembered
-from swarmmind.optimizers.study import Case, Evaluate, Evaluation, Evaluator, Keep, Scored, Split, Study
+from swarmmind.optimizers.study import Case, Evaluate, Evaluation, Evaluator, Keep, Scored, Split, Study, Trial
 from swarmmind.ports import Context
 
 OUTAGES = 3
@@ -253,7 +253,9 @@ class _Conductor:
                 return name
         return None
 
-    def _nested(self, key: Key, run: Callable[[Context], Program]) -> Nested:
+    def _nested(self, key: Key, run: Trial | Callable[[Context], Program]) -> Nested | Trial:
+        if isinstance(run, Trial):
+            return run
         candidate, example, rep = key
         return Nested(run, f"{candidate}.{example}.{rep}", chance=f"example/{example}/{rep}")
 

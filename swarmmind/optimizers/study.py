@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from swarmmind.effects import Agent, Program, Usage
+from swarmmind.effects import Agent, Outcome, Program, Usage
 from swarmmind.optimizers.candidate import Candidate, Values
 from swarmmind.optimizers.parameters import Parameter, Problems
 from swarmmind.ports import Context
@@ -263,11 +263,44 @@ class Optimizer(NamedTuple):
     asks: bool = True
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """Run a candidate on an example: an effect, for where that is done in another process. Its result is an `Outcome`
+    whose value is a `Scored`. It is not journaled; what it asks is, below its key.
+
+    Attributes:
+        candidate: its id.
+        values: its values.
+        example: the example's id.
+        rep: which measurement it is (see `Evaluate`).
+    """
+
+    result: ClassVar[Any] = Outcome
+
+    free: ClassVar[bool] = True
+
+    candidate: str
+    values: dict[str, Any]
+    example: str
+    rep: int = 0
+
+    def label(self) -> str:
+        """The last element of its key."""
+        return f"{self.candidate}.{self.example}.{self.rep}"
+
+    @property
+    def chance(self) -> str:
+        """What its random streams are named after: all candidates share them."""
+        return f"example/{self.example}/{self.rep}"
+
+
 class Evaluator(Protocol):
     """Scores candidates on examples; the only one who knows what the examples are."""
 
-    def __call__(self, candidate: Candidate, example: str, rep: int, /) -> Scored | Callable[[Context], Program]:
-        """The score, or a program that returns it as a `Scored` (never raising `Failed`: that is a missing score).
+    def __call__(
+        self, candidate: Candidate, example: str, rep: int, /
+    ) -> Scored | Trial | Callable[[Context], Program]:
+        """The score, or a program that returns it as a `Scored` (never raising `Failed`: that is a missing score); or
+        the `Trial` that has such a program run elsewhere.
 
         Candidates are scored with common random numbers: the program's chance depends on example and rep alone.
         """

@@ -38,31 +38,33 @@ class Roster:
     Args:
         plan: the eval.
         env: where keys and base URLs come from.
+        endpoints: their limiters and connection pools; its own if left out.
 
     Attributes:
         embedder: the first arm's.
+        endpoints: the same.
 
     Raises:
         UserError: see `Models`.
     """
 
-    def __init__(self, plan: EvalPlan, env: Mapping[str, str]) -> None:
-        self._endpoints = Endpoints()
-        self.by_play = {play: Models(crew.plan, env, self._endpoints) for play, crew in plan.crews.items()}
+    def __init__(self, plan: EvalPlan, env: Mapping[str, str], endpoints: Endpoints | None = None) -> None:
+        self.endpoints = endpoints or Endpoints()
+        self.by_play = {play: Models(crew.plan, env, self.endpoints) for play, crew in plan.crews.items()}
         self.embedder = next(iter(self.by_play.values())).embedder
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """See `Models.running`."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._endpoints.running())
+            await stack.enter_async_context(self.endpoints.running())
             for models in self.by_play.values():
                 await stack.enter_async_context(models.running())
             yield
 
     def served(self) -> list[Served]:
         """What each server has done for it so far."""
-        return self._endpoints.served()
+        return self.endpoints.served()
 
 
 async def run_eval(
@@ -102,7 +104,7 @@ async def run_eval(
     )
     manner = Manner(
         tell=partial(_told, plan),
-        handlers=partial(_handlers, plan, roster, player),
+        handlers=partial(playing, plan, roster, player),
         looks_up=True,
         episodes=lambda: (player.played, len(episodes) + len(controls)),
         begin=partial(_begin, plan, folder, begin),
@@ -164,8 +166,16 @@ def _once(plan: Plan) -> int:
     return (plan.calls or 0) // (1 if plan.team.whole else max(1, len(plan.items)))
 
 
-def _handlers(evaluation: EvalPlan, roster: Roster, player: Player, plan: Plan, stores: Stores) -> dict[type, Handler]:
-    """Arms ask their own models; everything else is the same for all."""
+def playing(evaluation: EvalPlan, roster: Roster, player: Player, plan: Plan, stores: Stores) -> dict[type, Handler]:
+    """Who executes which effects of an eval: arms ask their own models, everything else is the same for all.
+
+    Args:
+        evaluation: the eval.
+        roster: the models of its arms.
+        player: plays its episodes.
+        plan: the eval as a run.
+        stores: what executes `Load` and `Persist`.
+    """
     crews = evaluation.crews
     by_play = {play: handlers(crews[play].plan, own, stores) for play, own in roster.by_play.items()}
     own = {kind: ByPlay({play: known[kind] for play, known in by_play.items()}) for kind in (Ask, Embed)}
