@@ -23,11 +23,11 @@ import sysconfig
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import log2
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import anyio.lowlevel
 import msgspec
@@ -42,10 +42,19 @@ _STEPS = 8  # of the histogram, from one number to its double
 _FINEST_SECONDS = 1e-4
 _BAD_SECONDS, _BAD_SHARE, _BAD_P99_SECONDS = 1.0, 0.05, 0.1
 _BUSY_SECONDS, _BUSY_SHARE = 10.0, 0.2
-_COLLECTION = "Python's garbage collection"
-_OTHER_THREAD = "another thread, which did not let go of the interpreter"
+_Where: TypeAlias = tuple[str, str, int]
+"""File, function and line; what is no code has no function."""
+
+_COLLECTION: _Where = ("Python's garbage collection", "", 0)
+_OTHER_THREAD: _Where = ("another thread, which did not let go of the interpreter", "", 0)
 
 _OURS = str(Path(__file__).parents[1]) + os.sep
+_WAITING = (
+    "selectors.py",
+    f"asyncio{os.sep}runners.py",
+    f"asyncio{os.sep}base_events.py",
+    f"uvloop{os.sep}__init__.py",
+)
 _HOMES = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = ("<", *{path + os.sep for name, path in sysconfig.get_paths().items() if name in _HOMES})
 
@@ -235,42 +244,61 @@ class Watchdog:
         while not self._over.wait(pause):
             now, due = self._reader(), self._due
             if stall is not None and stall.due != due:
-                self._blame.over(stall)
+                self._blame.over(stall, now)
                 stall = None
             if now.wall - due >= STALL_SECONDS:
                 stall = stall or _Stall(due, before)
                 frame = sys._current_frames().get(self._ident)  # pyright: ignore[reportPrivateUsage]
-                stall.see(frame, now, late=now.wall - before.wall - pause)
+                stall.look(frame, now, late=now.wall - before.wall - pause)
             before, pause = now, STALL_SECONDS if stall is None else _LOOK_SECONDS
         if stall is not None:
-            self._blame.over(stall)
+            self._blame.over(stall, self._reader())
+
+
+class _Look(NamedTuple):
+    """What was seen of a stall: where its thread was, for how long, and how much of that it ran."""
+
+    place: _Where | None
+    seconds: float
+    ran: float
 
 
 class _Stall:
-    """One time that the loop stood still, as it was seen."""
+    """One time that the loop stood still, as it was seen.
+
+    Args:
+        due: when it should have turned.
+        before: the clocks as they were last read before that.
+    """
 
     def __init__(self, due: float, before: Clocks) -> None:
-        self.due = due
-        self.seen: list[tuple[tuple[str, str, int] | None, float]] = []
-        self._last = before
-        self.waited = 0.0
+        self.due, self.looks = due, list[_Look]()
+        self._first = self._last = before
 
-    def see(self, frame: FrameType | None, now: Clocks, late: float) -> None:
-        """A look at what its thread does, and what it has done since the last one; this look comes so late itself."""
+    def look(self, frame: FrameType | None, now: Clocks, late: float) -> None:
+        """See what its thread does, and what it has done since the last look; this one comes so late itself."""
         last, self._last = self._last, now
         seconds = now.wall - max(last.wall, self.due)
-        ran, all_ran = now.ran - last.ran, now.process - last.process
-        idle = max(0.0, seconds - ran)
-        waited = idle  # as far as we know
-        if now.waited is not None and last.waited is not None:
-            waited = min(now.waited - last.waited, idle)
-        place = (_COLLECTION, "", 0) if now.collected - last.collected > seconds / 2 else _place(frame)
-        if idle - waited > seconds / 2 and late > seconds / 2:  # nor could the watchdog run
-            place = (_OTHER_THREAD, "", 0)
-            if all_ran < seconds / 2:  # nobody could: the process was stopped, or the machine slept
-                waited = idle
-        self.waited += waited
-        self.seen.append((place, seconds - waited))
+        ran = min(now.ran - last.ran, seconds)
+        place = _COLLECTION if now.collected - last.collected > seconds / 2 else _place(frame)
+        if seconds - ran > seconds / 2 and late > seconds / 2:  # nor could the watchdog run
+            others = now.process - last.process - ran
+            place = _OTHER_THREAD if others > seconds / 2 else None  # else the process was stopped, or the machine
+        self.looks.append(_Look(place, seconds, ran))
+
+    def own(self, now: Clocks) -> Iterator[tuple[_Where | None, float]]:
+        """Where its thread was, and for how long, without the time that it waited for a processor.
+
+        Args:
+            now: the clocks since it has run again: the system counts a wait when it is over.
+        """
+        idle = sum(look.seconds - look.ran for look in self.looks)
+        if now.waited is None or self._first.waited is None:
+            share = 0.0  # nobody knows why it did not run
+        else:
+            share = max(0.0, 1 - (now.waited - self._first.waited) / idle) if idle > 0 else 0.0
+        for place, seconds, ran in self.looks:
+            yield place, ran + share * (seconds - ran)
 
 
 class _Blame:
@@ -281,16 +309,15 @@ class _Blame:
         self._seconds: dict[tuple[str, str], float] = {}
         self._lines: dict[tuple[str, str], Counter[int]] = {}
 
-    def over(self, stall: _Stall) -> None:
+    def over(self, stall: _Stall, now: Clocks) -> None:
         """The loop turns again. What would have been no stall on an idle machine is nobody's fault."""
-        own = sum(seconds for _, seconds in stall.seen)
-        self.busy += stall.waited
-        if own < STALL_SECONDS:
-            self.busy += own
-            return
+        found = list(stall.own(now))
+        own = sum(seconds for place, seconds in found if place is not None)
+        own = own if own >= STALL_SECONDS else 0.0
         self.stalled += own
-        for place, seconds in stall.seen:
-            if place is not None:
+        self.busy += sum(look.seconds for look in stall.looks) - own
+        for place, seconds in found:
+            if place is not None and own:
                 file, function, line = place
                 self._seconds[file, function] = self._seconds.get((file, function), 0.0) + seconds
                 self._lines.setdefault((file, function), Counter())[line] += 1
@@ -307,23 +334,30 @@ class _Blame:
         return f"{_shown(file)}:{line} {function}"
 
 
-def _place(frame: FrameType | None) -> tuple[str, str, int] | None:
-    """Where a thread is: the innermost code of the user's that we, or the loop, called; or else ours."""
+def _place(frame: FrameType | None) -> _Where | None:
+    """Where a thread is: the innermost code of the user's that we, or the loop, called; or else the innermost of ours.
+
+    `None` if it is in the loop itself, which waits for something to happen.
+    """
+    if frame is None or frame.f_code.co_filename.endswith(_WAITING):
+        return None
+    if frame.f_code is Watchdog._collecting.__code__:  # pyright: ignore[reportPrivateUsage]
+        return _COLLECTION
     users: FrameType | None = None
     ours: FrameType | None = None
-    found = frame
-    while frame is not None:
-        file = frame.f_code.co_filename
+    found, at = frame, frame
+    while at is not None:
+        file = at.f_code.co_filename
         if file.startswith(_OURS):
             if ours is None:
-                ours = found = users or frame
+                ours = found = users or at
         elif not file.startswith(_LIBRARIES):
             if ours is None and users is None:  # what called us has no part in it
-                users = found = frame
+                users = found = at
         elif f"{os.sep}asyncio{os.sep}" in file or f"{os.sep}uvloop{os.sep}" in file:
             break
-        frame = frame.f_back
-    return None if found is None else (found.f_code.co_filename, found.f_code.co_qualname, found.f_lineno)
+        at = at.f_back
+    return found.f_code.co_filename, found.f_code.co_qualname, found.f_lineno
 
 
 def _shown(file: str) -> str:
