@@ -2,9 +2,9 @@
 
     python -m benchmarks.peers [--only NAME ...] [--repeats 5] [--calls 1000]
 
-Environments are made once, under `.peers/`. A full run is stored in `benchmarks/results/peers.json`; one with `--only` is
-printed alone. Who cannot be installed, or fails, is named with the reason. Raw aiohttp is always measured: it is what
-ratios refer to.
+Environments are made once, under `.peers/`. A full run is stored in `benchmarks/results/peers.json`; one with `--only`
+is printed alone. Who cannot be installed, or fails, is named with the reason. Raw aiohttp is always measured: it is
+what ratios refer to.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Microsoft's Agent Framework: an `Agent` each, without a session."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from agent_framework import Agent

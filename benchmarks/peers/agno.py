@@ -1,5 +1,6 @@
 """Agno: an `Agent` each, on one model, without telemetry."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from agno.agent import Agent

@@ -1,5 +1,6 @@
 """AutoGen: an `AssistantAgent` each, with a context of one message."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from autogen_agentchat.agents import AssistantAgent

@@ -1,5 +1,6 @@
 """CrewAI: an `Agent` each, kicked off by itself."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from crewai import LLM, Agent

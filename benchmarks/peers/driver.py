@@ -1,7 +1,7 @@
 """The workloads, for a peer in its own environment; nothing but the standard library.
 
-A driver's module says how agents are made and hands that to `main`, which prints a line of JSON when everything is imported
-and then answers each line of its input, a workload, with a line of JSON, what it measured:
+A driver's module says how agents are made and hands that to `main`, which prints a line of JSON when everything is
+imported, and then answers each line of its input, a workload, with a line of JSON, what it measured:
 
     def agents(base_url: str) -> Make: ...
 

@@ -2,19 +2,21 @@
 
     python benchmarks/peers/endpoint.py            # prints http://127.0.0.1:<port>
 
-`<address>/0/v1/chat/completions` answers at once, `<address>/20/v1/chat/completions` after 20 ms. `<address>/counts` says
-how many completions were asked for since the last such request, in how many bytes, and how many were in flight at most.
-It is a protocol without a web framework: it takes less CPU per request than any client, and is not what is measured.
+`<address>/0/v1/chat/completions` answers at once, `<address>/20/v1/chat/completions` after 20 ms. `<address>/counts`
+says how many completions were asked for since the last such request, in how many bytes, and how many were in flight at
+most. It is a protocol without a web framework: it takes less CPU per request than any client, so it is not what is
+measured.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 
 REPLY = (
-    "Each square of side n holds n * n cells, so the larger one holds 49 and the smaller one 9; what is left is 49 - 9, "
-    "which I checked by counting the border row by row.\n\nANSWER: 40"
+    "Each square of side n holds n * n cells, so the larger one holds 49 and the smaller one 9; what is left is "
+    "49 - 9, which I checked by counting the border row by row.\n\nANSWER: 40"
 )
 """What every agent says: of the length of a short reasoned answer."""
 
@@ -125,7 +127,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(serve())
-    except KeyboardInterrupt:
-        pass

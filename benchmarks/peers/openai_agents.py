@@ -1,10 +1,11 @@
 """The OpenAI Agents SDK: an `Agent` each, run by `Runner`, without tracing."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
-from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, Runner, set_tracing_disabled
 from openai import AsyncOpenAI
 
+from agents import Agent, ModelSettings, OpenAIChatCompletionsModel, Runner, set_tracing_disabled
 from benchmarks.peers.driver import INSTRUCTIONS, KEY, MODEL, Make, Say, main
 
 

@@ -1,5 +1,6 @@
 """Pydantic AI: an `Agent` each, on one model."""
 
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from openai import AsyncOpenAI

@@ -47,8 +47,8 @@ def summarize(samples: Iterable[Sample], workloads: Sequence[Workload]) -> dict[
             of = {at: number for (who, what, at), number in found.items() if (who, what) == (peer, workload.name)}
             if not of:
                 continue
-            base = {at: found.get((BASELINE, workload.name, at)) for at in of}
-            ratios = [number / base[at] for at, number in of.items() if base[at]]
+            pairs = [(number, found.get((BASELINE, workload.name, at))) for at, number in of.items()]
+            ratios = [number / base for number, base in pairs if base]
             table.setdefault(peer, {})[workload.name] = {
                 workload.measure: round(statistics.median(of.values()), 4),
                 "all": [round(number, 4) for number in of.values()],
