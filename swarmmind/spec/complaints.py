@@ -13,9 +13,6 @@ from swarmmind.errors import SpecError, near
 from swarmmind.spec.secrets import hide
 from swarmmind.spec.source import Fault, KeyPath, Source, raise_faults, show
 
-# Keys of the design that this version does not have yet: they are no misspellings.
-_LATER = frozenset({"manage", "vllm"})
-
 M = TypeVar("M", bound=BaseModel)
 
 _MISSING = "is required but missing"
@@ -146,8 +143,6 @@ def _line(text: str) -> str:
 
 
 def _unknown(key: str, model: type[BaseModel], loc: Sequence[str | int]) -> str:
-    if key in _LATER:
-        return "is not available in this version"
     strict = [known for known in _models_at(model, loc[:-1]) if known.model_config.get("extra") == "forbid"]
     known = sorted({name for known in strict for name in _keys(known)})
     return f"unknown key{near(key, known)}"

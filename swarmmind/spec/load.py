@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from swarmmind.errors import SpecError, near
-from swarmmind.spec import cards, paths, yaml12
+from swarmmind.spec import cards, paths, serving, yaml12
 from swarmmind.spec.cards import Card, load_card
 from swarmmind.spec.complaints import validated
 from swarmmind.spec.interpolate import escape
@@ -55,7 +55,7 @@ class LoadedTask(NamedTuple):
         path: the file; `None` for a task that was given as data.
         text: YAML that loads to the same task in the same folder, overrides and environment filled in; no secrets.
         swarm: the swarm, its parts looked up.
-        code: what a run would import: `package.module:Name` and `./file.py:Name`, sorted.
+        code: what a run would import, `package.module:Name`, `./file.py:Name`, or set a server's flag for, sorted.
         source: the data and its places.
         optimize: the role cards of its study, if it has one.
     """
@@ -300,7 +300,10 @@ class _Finder:
         )
 
     def others(self) -> None:
-        """The problem, the scorer and the cache."""
+        """The problem, the scorer, the cache and the servers that would be started."""
+        self._servers(self._task.model, ("model",))
+        for name, spec in self._task.models.items():
+            self._servers(spec, ("models", name))
         problem = self._task.problem
         if isinstance(problem, DatasetProblem):
             if problem.is_file:
@@ -320,6 +323,17 @@ class _Finder:
         cache = self._task.cache
         if isinstance(cache, str):
             self._check(lambda: paths.inside(self._folder, cache), ("cache",))
+
+    def _servers(self, spec: ModelSpec, path: KeyPath) -> None:
+        if not spec.manage:
+            return
+        at = (*path, "vllm" if spec.vllm else "name")
+        self._check(lambda: serving.model_folder(spec.model, self._folder), self._source.deepest(at))
+        for name in serving.risky(spec.flags, self._folder):
+            self.code.add(f"vllm --{name}")
+            if not self._allow_code:
+                message = f"--{name} may run code or read files; pass --allow-code if you trust it"
+                self.faults.append(self._source.fault((*path, "flags"), message))
 
     def optimize(self, optimize: Optimize) -> LoadedOptimize | None:
         """The study's cards, code, files and models."""

@@ -6,10 +6,11 @@ import re
 from typing import Annotated, Any, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from swarmmind import effects
 from swarmmind.errors import near
+from swarmmind.spec import serving
 from swarmmind.spec.source import show
 from swarmmind.spec.values import Distribution, Strict
 
@@ -63,8 +64,18 @@ class EndpointLimits(Strict):
 class ModelSpec(Strict):
     """A model and how to reach it."""
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: _either(schema, "name", "vllm"))
+
     name: str = Field(min_length=1, description="provider/model, e.g. vllm/Qwen/Qwen3-8B, openai/gpt-4o, scripted.")
-    base_url: str | None = Field(default=None, description="The endpoint, e.g. http://127.0.0.1:8000/v1.")
+    vllm: str | None = Field(default=None, min_length=1, description="In place of a name: vllm/<this>.")
+    base_url: str | list[str] | None = Field(
+        default=None, description="The endpoint, e.g. http://127.0.0.1:8000/v1; a list of them are replicas."
+    )
+    manage: bool = Field(default=False, description="vllm: start a server for it, and stop it at the end.")
+    replicas: int = Field(default=1, ge=1, le=64, description="manage: how many servers to start.")
+    flags: dict[str, Any] = Field(
+        default={}, description="manage: flags of `vllm serve` without the --, e.g. max-num-seqs: 64."
+    )
     api_key_env: str | None = Field(
         default=None, description="The NAME of the environment variable that holds the key."
     )
@@ -98,21 +109,29 @@ class ModelSpec(Strict):
     def _known_provider(cls, name: str) -> str:
         return normal_name(name)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("vllm"), str):
+            return data
+        name = f"vllm/{data['vllm']}"
+        if data.get("name", name) != name:
+            raise ValueError(f"is named twice: {show(name)} by 'vllm', and {show(data['name'])} by 'name'")
+        return {**data, "name": name}
+
     @field_validator("base_url")
     @classmethod
-    def _is_url(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            parts, port = urlsplit(""), None
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or re.search(r"\s", url):
-            raise ValueError("must be a URL such as http://127.0.0.1:8000/v1")
-        if parts.username or parts.query or parts.fragment:
-            raise ValueError("must be a URL without user, query and fragment")
-        return url.rstrip("/")
+    def _is_url(cls, given: str | list[str] | None) -> str | list[str] | None:
+        if given is None or isinstance(given, str):
+            return None if given is None else _url(given)
+        if not given or len(set(given)) != len(given):
+            raise ValueError("must be a URL, or a list of different ones")
+        return [_url(one) for one in given]
+
+    @field_validator("flags")
+    @classmethod
+    def _are_flags(cls, flags: serving.Flags) -> serving.Flags:
+        return serving.checked(flags)
 
     @field_validator("api_key_env")
     @classmethod
@@ -137,10 +156,38 @@ class ModelSpec(Strict):
         for field in ("base_url", "api_key_env") if local else ():
             if getattr(self, field) is not None:
                 raise ValueError(f"{field!r} makes no sense for {self.name!r}, which needs no server")
+        for field in ("manage", "replicas", "flags") if self.provider != "vllm" else ():
+            if field in self.model_fields_set:
+                raise ValueError(f"{field!r} is for 'vllm' models only, not {self.name!r}")
+        for field in ("base_url", "api_key_env") if self.manage else ():
+            if getattr(self, field) is not None:
+                raise ValueError(f"{field!r} makes no sense with 'manage': the server is started, and found, for you")
+        for field in ("replicas", "flags") if not self.manage else ():
+            if field in self.model_fields_set:
+                raise ValueError(f"{field!r} goes with 'manage: true' only")
         for field in ("accuracy", "latency_seconds") if self.provider != "scripted" else ():
             if getattr(self, field) is not None:
                 raise ValueError(f"{field!r} is for 'scripted' models only, not {self.name!r}")
         return self
+
+
+def _url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or re.search(r"[\s,]", url):
+        raise ValueError("must be a URL such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("must be a URL without user, query and fragment")
+    return url.rstrip("/")
+
+
+def _either(schema: dict[str, Any], *names: str) -> None:
+    """One of these fields is there, whichever it is: a model is known by its `name`, or as `vllm`."""
+    schema["required"] = [name for name in schema["required"] if name not in names]
+    schema["anyOf"] = [{"required": [name]} for name in names]
 
 
 def normal_name(name: str) -> str:
