@@ -29,16 +29,20 @@ class Stage:
     Args:
         path: the key of the program that opens it; empty for a run.
         chance: what stands for that key in the names of its streams.
+
+    Attributes:
+        chance: the same.
+        cut: how many letters of a key it stands for.
     """
 
-    __slots__ = ("__weakref__", "_cut", "chance")
+    __slots__ = ("__weakref__", "chance", "cut")
 
     def __init__(self, path: str = "", chance: str = "") -> None:
-        self.chance, self._cut = chance, len(path)
+        self.chance, self.cut = chance, len(path)
 
     def name(self, key: str) -> str:
         """The stream that belongs to a key within the stage."""
-        return self.chance + key[self._cut :] if self._cut else key
+        return self.chance + key[self.cut :] if self.cut else key
 
 
 class Streams:

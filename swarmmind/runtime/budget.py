@@ -90,6 +90,10 @@ class Purse:
         self.since = 0.0
         self._changed: anyio.Event | None = None  # the root's, set when any call is settled
 
+    def nested(self, limits: Limits) -> Purse:
+        """A purse that draws on this one, within limits of its own."""
+        return Purse(limits, self)
+
     def out_of(self) -> str | None:
         """The limit that is broken here or further up, if any."""
         purse: Purse | None = self
@@ -105,17 +109,21 @@ class Purse:
         Raises:
             Spent: it can never fit; the purse that lacks it is broken from now on.
         """
-        root = self.root
         while not self.try_reserve(worst):
-            if root._changed is None:
-                root._changed = anyio.Event()
-            await root._changed.wait()
+            await self._room()
         if self.guarded and self.book is not None:
             try:
                 await self.book.written()
             except BaseException:
                 self.settle(worst, Cost())
                 raise
+
+    async def _room(self) -> None:
+        """Wait until any call in flight is settled."""
+        root = self.root
+        if root._changed is None:
+            root._changed = anyio.Event()
+        await root._changed.wait()
 
     def try_reserve(self, worst: Cost) -> bool:
         """Set the worst case of one call aside, here and all the way up.

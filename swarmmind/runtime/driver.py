@@ -20,7 +20,6 @@ import anyio.lowlevel
 from swarmmind.effects import Ask, Failure, Nested, Outcome, Program, Quorum
 from swarmmind.errors import Failed, Stop
 from swarmmind.rng import Stage
-from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.execution import Execution
 from swarmmind.runtime.frame import Flight, Frame, Place
 from swarmmind.runtime.handler import CANCELLED, Handler, is_kept
@@ -261,8 +260,8 @@ class Driver:
         purse = flight.frame.purse
         meter = Meter(flight.frame.meter) if is_kept(flight.effect) else flight.frame.meter
         own = nested.limits is not None
-        if own:
-            purse = Purse(nested.limits, purse)
+        if nested.limits is not None:
+            purse = purse.nested(nested.limits)
             self.ledger.open(purse, flight.key)
         stage = Stage(flight.key, nested.chance) if nested.chance else flight.frame.stage
         generator = nested.program(Place(flight.key, self.streams, stage))

@@ -91,6 +91,13 @@ class Execution:
             else:
                 self._replay(flight, found)
 
+    def take_on(self, flight: Flight) -> None:
+        """Start an effect that was asked for elsewhere: its question and its result are kept there."""
+        flight.frame.flights[flight.key] = flight
+        if isinstance(flight.effect, Ask):
+            flight.frame.meter.begin(flight.effect.agent.role)
+        self._start(flight, again=True)
+
     def startable(self) -> bool:
         """Whether something waits to be started, and there is a place for it."""
         return bool(self._waiting) and self.tasks < _MAX_TASKS

@@ -23,7 +23,7 @@ import fcntl
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
@@ -100,7 +100,7 @@ class Journal:
         self._ahead: dict[str, Found] = {}
         self._reads_ahead = True
         self._last_read = 0
-        self._rows: dict[str, list[tuple[Any, ...]]] = {}
+        self._rows: dict[str, list[Sequence[Any]]] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._count = 0
         self._queue: SimpleQueue[Any] = SimpleQueue()
@@ -159,9 +159,7 @@ class Journal:
 
     def attempts(self, key: str) -> list[Reply]:
         """Paid replies of earlier sessions that did not settle the ask `key`, in order."""
-        if not self._has_attempts:
-            return []
-        if key not in self._attempted:
+        if not self._has_attempts or key not in self._attempted:
             return []
         rows = self._reader.execute("SELECT value FROM attempts WHERE key=? ORDER BY number", (key,))
         return [msgspec.json.decode(value, type=Reply) for (value,) in rows]
@@ -173,6 +171,10 @@ class Journal:
         query = "SELECT keys FROM deliveries WHERE program=? AND step=?"
         row = self._reader.execute(query, (program, step)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=list[str])
+
+    def below(self, key: str) -> tables.Below:
+        """What is held of everything below a key, and of attempts at the key itself; as much of it as is durable."""
+        return tables.below(self._reader, key)
 
     def meta(self, name: str) -> Any:
         """A fact about the run, or `None`."""
@@ -239,6 +241,12 @@ class Journal:
         """Keep a fact about the run, in place of the last one of that name."""
         self._add("meta", (name, msgspec.json.encode(value).decode()))
 
+    def take_in(self, rows: Mapping[str, Sequence[Sequence[Any]]]) -> None:
+        """Keep rows that another process has made, by table."""
+        for table, made in rows.items():
+            self._rows.setdefault(table, []).extend(made)
+            self._count += len(made)
+
     def after_kept(self, callback: Callable[[], None]) -> None:
         """Call back on the loop once everything handed in so far is durable."""
         self._callbacks.append(callback)
@@ -262,12 +270,10 @@ class Journal:
             JournalError: a write failed, or the journal is closed.
             Exception: an `after_kept` callback has a bug.
         """
-        error = self._error
-        if error is None:
-            return
-        if self._broken_callback:
-            raise error
-        raise JournalError(f"{self.path}: cannot write: {error}") from error
+        if self._broken_callback and self._error is not None:
+            raise self._error
+        if self._error is not None:
+            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
 
     def flush(self) -> None:
         """Hand what was collected to the writer; returns at once.

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from swarmmind.errors import RunError
 
@@ -118,7 +118,38 @@ def _outdated(connection: sqlite3.Connection, key: str, kinds: Sequence[str]) ->
     return [(each,) for each, failure in rows[first:] if failure or not each.startswith(f"{step}/")]
 
 
-def commit(connection: sqlite3.Connection, batches: list[dict[str, list[tuple[Any, ...]]]]) -> None:
+class Below(NamedTuple):
+    """What a journal holds below a key: rows, JSON as text.
+
+    Attributes:
+        results: key, request, value, seconds.
+        attempts: key and value, in order; those at the key itself, too.
+        deliveries: program, step, keys.
+        notes: name and value: what purses have spent.
+    """
+
+    results: list[tuple[str, bytes, str, float]]
+    attempts: list[tuple[str, str]]
+    deliveries: list[tuple[str, int, str]]
+    notes: list[tuple[str, str]]
+
+
+def below(connection: sqlite3.Connection, key: str) -> Below:
+    """What is held below a key."""
+    low, high = f"{key}/", f"{key}0"  # 0 comes after /
+    results = "SELECT key, request, value, seconds FROM results WHERE key>? AND key<?"
+    attempts = "SELECT key, value FROM attempts WHERE key=? OR (key>? AND key<?) ORDER BY key, number"
+    deliveries = "SELECT program, step, keys FROM deliveries WHERE program>=? AND program<?"
+    notes = "SELECT name, value FROM meta WHERE name>? AND name<?"
+    return Below(
+        connection.execute(results, (low, high)).fetchall(),
+        connection.execute(attempts, (key, low, high)).fetchall(),
+        [row for row in connection.execute(deliveries, (key, high)) if row[0] == key or row[0] > low],
+        connection.execute(notes, (f"spent {low}", f"spent {high}")).fetchall(),
+    )
+
+
+def commit(connection: sqlite3.Connection, batches: list[dict[str, list[Sequence[Any]]]]) -> None:
     """Write batches of rows, by table, in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     for rows in batches:

@@ -1,0 +1,48 @@
+"""What an engine promises: it has workers, starts others for those that are lost, and ends them with the run."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+import msgspec
+
+from swarmmind.runtime.remote.head import Head
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What every worker of a run is told first.
+
+    Attributes:
+        workshop: `package.module:function`, which makes what a worker works with: it is given the job and a
+            `desk.Desk`, and returns something like a `worker.Workshop`.
+        job: what the function needs, as it likes; keys to endpoints may be in it, so it is not shown.
+    """
+
+    workshop: str
+    job: bytes
+
+    def __repr__(self) -> str:
+        return f"Order({self.workshop!r})"
+
+
+class Engine(Protocol):
+    """Runs workers.
+
+    Attributes:
+        workers: how many it wants.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many workers there shall be."""
+        ...
+
+    def running(self, head: Head, order: Order) -> AbstractAsyncContextManager[Any]:
+        """For as long as the run goes on: workers work for the head; at its end all of them are gone.
+
+        Raises:
+            UserError: no worker can be started, because of something that a person can change.
+            MissingExtra: the engine's package is not installed.
+        """
+        ...
