@@ -159,10 +159,18 @@ class TransportError(Exception):
 
 
 class Transport(Protocol):
-    """Posts bytes to one endpoint over one pool of kept-alive connections; knows nothing of models or retries."""
+    """Carries bytes to one endpoint over one pool of kept-alive connections; knows nothing of models or retries."""
 
     async def post(self, path: str, body: bytes, timeout_seconds: float) -> HttpResponse:
         """Post JSON to `path` below the base URL.
+
+        Raises:
+            TransportError: no whole response came within `timeout_seconds`, or the connection failed.
+        """
+        ...
+
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        """Get what is beside the API: `path` below the server's root, e.g. `metrics` or `health`.
 
         Raises:
             TransportError: no whole response came within `timeout_seconds`, or the connection failed.

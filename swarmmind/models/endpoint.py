@@ -1,14 +1,26 @@
-"""One server of an endpoint: what carries requests to it, and what holds them back."""
+"""One server of an endpoint: what carries requests to it, what holds them back, and what is known of it."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import anyio
 
-from swarmmind.models.limiter import Limiter
+from swarmmind.effects import FailureKind
+from swarmmind.models.gauges import Gauges, read
+from swarmmind.models.limiter import Limiter, Place
 from swarmmind.models.served import Served
-from swarmmind.ports import Transport
+from swarmmind.ports import HttpResponse, Transport, TransportError
+
+OUTAGE_SECONDS = 300.0
+_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 0.25, 0.1
+_LOOK_TIMEOUT_SECONDS = 1.0
+_LAST_LOOK_SECONDS = 0.5
+_LOOKS_IN_VAIN = 3  # before nobody looks any more
+_PROBE_TIMEOUT_SECONDS = 2.0
+_FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS = 0.1, 2.0
+_OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
+_SHOWN = ("block_size", "num_gpu_blocks", "cache_dtype", "enable_prefix_caching")
 
 
 class Pulse:
@@ -49,23 +61,58 @@ class Pulse:
         self._doubted = anyio.Event()
 
 
+class Trouble(NamedTuple):
+    """How a request failed.
+
+    Attributes:
+        kind: `busy`, `connection`, `timeout` or `server`.
+        unsent: whether the server cannot have read it.
+        retry_after_seconds: how long it asks us to stay away; `None` if it does not.
+    """
+
+    kind: FailureKind
+    unsent: bool = False
+    retry_after_seconds: float | None = None
+
+
 class Endpoint:
     """One server, shared by all models and embedders that use it.
+
+    A server that has answered and then refuses connections is waited for, for as long as `outage_seconds`: somebody may
+    be starting it anew. Meanwhile nothing is sent but one probe at a time.
 
     Args:
         base_url: where it is, e.g. `http://127.0.0.1:8000/v1`.
         transport: carries requests.
         limiter: holds them back.
-        pulse: whether it is up; taken to be, if left out.
+        pulse: whether it is up, if somebody sees to that; by default the endpoint finds out by itself.
+        looks: whether it is asked what it says of itself (`/metrics`).
+        capacity: how many requests it runs at once, if that is known.
+        outage_seconds: how long it may be without any success, down or busy, before failures are told.
 
     Attributes:
         load: requests that were sent its way and are not over, those that wait for a place included.
+        gauges: what it said of itself.
     """
 
-    def __init__(self, base_url: str, transport: Transport, limiter: Limiter, pulse: Pulse | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        transport: Transport,
+        limiter: Limiter,
+        pulse: Pulse | None = None,
+        *,
+        looks: bool = True,
+        capacity: int | None = None,
+        outage_seconds: float = OUTAGE_SECONDS,
+    ) -> None:
         self.base_url, self.transport, self.limiter = base_url, transport, limiter
-        self.pulse = pulse
-        self.load = 0
+        self.pulse, self._supervised = pulse or Pulse(), pulse is not None
+        self.load, self.gauges = 0, Gauges()
+        self._looks, self._capacity, self._outage_seconds = looks, capacity, outage_seconds
+        self._attended = self._answered = self._gave_up = False
+        self._troubled_at: float | None = None  # since the last success
+        self._outages = 0
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
@@ -77,26 +124,147 @@ class Endpoint:
     @property
     def up(self) -> bool:
         """Whether it answers, as far as is known."""
-        return self.pulse is None or self.pulse.up
+        return self.pulse.up
 
     @property
     def shut(self) -> bool:
         """Whether requests wait for it to rise."""
-        return self.pulse is not None and self.pulse.holds and not self.pulse.up
+        return self.pulse.holds and not self.pulse.up
+
+    # --- what its answers say -----------------------------------------------------------------------------------------
+
+    def succeeded(self, place: Place, now: float) -> None:
+        """It answered."""
+        self._answered, self._gave_up, self._troubled_at = True, False, None
+        self.limiter.succeeded(place, now)
+
+    def failed(self, trouble: Trouble, place: Place, now: float) -> bool:
+        """It did not, in a way that may pass.
+
+        Args:
+            trouble: in what way.
+            place: of the request.
+            now: the run's clock, in seconds.
+
+        Returns:
+            Whether the attempt is held against the request. It is not if the server is busy, with something that it
+            gets done, or if the request never got to a server that answered before and is waited for.
+        """
+        if self._troubled_at is None:
+            self._troubled_at = now
+        hopeful = now - self._troubled_at < self._outage_seconds and not self._gave_up
+        if trouble.kind == "busy":
+            self.limiter.rejected(place, now, trouble.retry_after_seconds)
+        if trouble.kind == "connection" or (self._supervised and trouble.kind in _OMINOUS):
+            self.pulse.doubt()
+        if trouble.kind == "busy":
+            return not (hopeful and (self._answered or self.limiter.in_flight > 1))
+        if not (trouble.unsent and hopeful and self._answered and (self._attended or self._supervised)):
+            return True
+        if self._attended:
+            self.pulse.fall()
+        return False
+
+    # --- beside the run -----------------------------------------------------------------------------------------------
 
     async def watch(self) -> None:
         """What is done beside the run for as long as it goes on; cancelled at its end."""
+        async with anyio.create_task_group() as group:
+            if self._looks and self.limiter.steering is None:  # else another transport's endpoint looks at this server
+                self.limiter.steer(self._capacity)
+                group.start_soon(self._look_on)
+            if not self._supervised:
+                self._attended = True
+                group.start_soon(self._attend)
+
+    async def _look_on(self) -> None:
+        limiter, in_vain = self.limiter, 0
+        try:
+            while in_vain < _LOOKS_IN_VAIN:
+                await limiter.until_busy()
+                await self.pulse.wait()
+                if await self._look(_LOOK_TIMEOUT_SECONDS):
+                    in_vain = 0
+                elif self.gauges.last is None:
+                    in_vain += 1
+                await anyio.sleep(_LOOK_SECONDS if limiter.is_settled else _FIRST_LOOK_SECONDS)
+            limiter.unsteered()
+        finally:
+            if self.gauges.last is not None and self.up:
+                with anyio.CancelScope(shield=True):
+                    await self._look(_LAST_LOOK_SECONDS)
+
+    async def _look(self, timeout_seconds: float) -> bool:
+        response = await self._get("metrics", timeout_seconds)
+        page = response.body.decode("utf-8", "replace") if isinstance(response, HttpResponse) else ""
+        seen = read(page)
+        if seen is not None:
+            self.gauges.keep(seen)
+            self.limiter.observe(seen)
+        return seen is not None
+
+    async def _attend(self) -> None:
+        """See to the pulse of a server that nobody else sees to."""
+        while True:
+            await self.pulse.doubts()
+            if not self._answered or self._gave_up:
+                self.pulse.rise()
+                continue
+            got = await self._get("health", _PROBE_TIMEOUT_SECONDS)
+            if _is_well(got) or (isinstance(got, TransportError) and got.kind == "timeout"):  # slow is not down
+                self.pulse.rise()
+                continue
+            self.pulse.fall()
+            self._outages += 1
+            wait_seconds = _FIRST_PROBE_SECONDS
+            with anyio.move_on_after(self._outage_seconds) as patience:
+                while not _is_well(await self._get("health", _PROBE_TIMEOUT_SECONDS)):
+                    await anyio.sleep(wait_seconds)
+                    wait_seconds = min(_LONGEST_PROBE_SECONDS, 1.5 * wait_seconds)
+            self._gave_up = patience.cancelled_caught  # then those who wait are sent, and told why they fail
+            self.pulse.rise()
+
+    async def _get(self, path: str, timeout_seconds: float) -> HttpResponse | TransportError:
+        try:
+            return await self.transport.get(path, timeout_seconds)
+        except TransportError as error:
+            return error
+
+    # --- what it came to ----------------------------------------------------------------------------------------------
 
     def served(self) -> Served:
         """What it has done so far."""
-        limiter = self.limiter
+        limiter, said = self.limiter, self.gauges
+        achieved, setup = limiter.achieved, said.last.setup if said.last else {}
+        queried = said.since_first("queried_tokens")
         return Served(
             self.base_url,
+            answered=achieved.answered,
             rejections=limiter.rejections,
             cuts=limiter.cuts,
             limit=limiter.limit,
             most_in_flight=limiter.most_in_flight,
+            mean_in_flight=None if achieved.mean is None else round(achieved.mean, 2),
+            queued_seconds=round(achieved.queued_seconds, 3),
+            preemptions=said.since_first("preemptions"),
+            prompt_tokens=queried if queried is not None else said.since_first("prompt_tokens"),
+            cached_tokens=said.since_first("hit_tokens" if queried is not None else "cached_tokens"),
+            server={name: setup[name] for name in _SHOWN if name in setup},
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> list[str]:
+        limiter, found = self.limiter, list[str]()
+        if self._outages:
+            times = "once" if self._outages == 1 else f"{self._outages} times"
+            found.append(f"{self.base_url}: was gone {times} and waited for; requests under way were sent again")
+        preemptions = self.gauges.since_first("preemptions")
+        if preemptions:
+            found.append(
+                f"{self.base_url}: began {preemptions} requests anew for want of cache; shorter prompts or answers, "
+                "or more memory for it, help"
+            )
+        return found + limiter.achieved.warnings(self.base_url, limiter.concurrency, limiter.rejections)
 
 
 class Route(Protocol):
@@ -105,3 +273,8 @@ class Route(Protocol):
     def choose(self, prefix: bytes) -> Endpoint:
         """The server for a request; those that share a prefix go to the same one as long as that pays."""
         ...
+
+
+def _is_well(got: HttpResponse | TransportError) -> bool:
+    """Whether a server is there and works; one that has no such page is."""
+    return isinstance(got, HttpResponse) and got.status < 500

@@ -1,33 +1,32 @@
 """The server is kept full and never flooded: one limiter per endpoint and key in the process.
 
-How much is in flight adapts. While callers wait for a place, the limit grows as long as growing pays: by Little's law
-latency that rises without throughput is a queue at the server, and it belongs on our side (users.md 4e). A 429 or 503
-cuts it to 0.8, once for all requests that were under way together; requests per minute and tokens per minute are
-buckets; `Retry-After` pauses the whole endpoint. Callers are served in the order they came.
+How much is in flight adapts. At a server that says what it runs and what waits there, the limit follows that (see
+`Steering`); at any other it grows as long as that pays (see `Pace`). A 429 or 503 cuts it to 0.8, once for all requests
+that were under way together; requests per minute and tokens per minute are buckets; `Retry-After` pauses the whole
+endpoint, and so do rejections when there is no more than one request to cut. Callers are served as the line has them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 import anyio
 
+from swarmmind.models.achieved import Achieved
 from swarmmind.models.buckets import Bucket
+from swarmmind.models.gauges import Snapshot
 from swarmmind.models.line import Line, Waiter
+from swarmmind.models.pace import SMALLEST_WINDOW, Cutting, Pace
+from swarmmind.models.steering import Load, Steering
 from swarmmind.ports import Call
 
 START = 32
 CEILING = 512
+STEERED_CEILING = 2048
 _CUT = 0.8
-_FAST_GROWTH = 1.5  # per window, until the first cut or the first growth that did not pay
-_SLOW_GROWTH = 1.1
-_GAIN = 0.25  # of the throughput that a growth promises: less, and it did not pay
-_PATIENCE_WINDOWS = 10  # before a limit that did not pay, or was rejected, is tried again
-_SMALLEST_WINDOW = 32
-_FEW_REFUSED = 0.05  # of a window's answers: nothing to learn from
-_SAME, _WORSE = 0.75, 1.5
-_FUTILE_WINDOWS = 20
 _SHORTEST_SLEEP_SECONDS = 1e-6
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 
 
 class Place:
@@ -51,8 +50,8 @@ class Limiter:
     It reads the time from the calls it serves, so all of them must be on one clock.
 
     Args:
-        concurrency: the user's own bound: the limit starts there and never exceeds it. By default it starts at 32 and
-            stays within 512.
+        concurrency: the user's own bound, which the limit never exceeds. Without looks at the server it starts there;
+            by default it starts at 32 and stays within 512.
         requests_per_minute: never more requests than this start within any minute.
         tokens_per_minute: the same for the tokens that requests may cost at worst; a single request over a tenth of it
             is let through when nothing is owed.
@@ -60,10 +59,11 @@ class Limiter:
     Attributes:
         limit: most requests in flight now.
         in_flight: places held.
-        most_in_flight: the most that were ever held at once.
         waiting: callers in the queue.
         rejections: how often the server said 429 or 503.
         cuts: how often the limit was cut for it.
+        achieved: how much really was in flight.
+        steering: what judges looks at the server; `None` as long as nobody looks.
     """
 
     def __init__(
@@ -72,16 +72,22 @@ class Limiter:
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
     ) -> None:
+        self.concurrency = concurrency
         self.ceiling = CEILING if concurrency is None else concurrency
         self.limit = START if concurrency is None else concurrency
-        self.in_flight = self.most_in_flight = self.waiting = 0
+        self.in_flight = self.waiting = 0
         self.rejections = self.cuts = 0
         self._line = Line()
         self._requests = None if requests_per_minute is None else Bucket(requests_per_minute)
         self._tokens = None if tokens_per_minute is None else Bucket(tokens_per_minute)
         self._paused_until = -inf
-        self._pace = _Pace()
-        self._cutting = _Cutting()
+        self._pause_seconds = 0.0
+        self._pace = Pace()
+        self._cutting = Cutting()
+        self.achieved = Achieved()
+        self.steering: Steering | None = None
+        self._now: Callable[[], float] | None = None  # of the calls that it serves
+        self._busy = anyio.Event()
 
     async def acquire(self, call: Call, tokens: int = 0, priority: int = 0, prefix: bytes = b"") -> Place:
         """A place for a request, in turn; being cancelled while waiting is safe.
@@ -92,17 +98,20 @@ class Limiter:
             priority: of its agent; lower is earlier.
             prefix: which requests it shares the head of its prompt with (see `Line`).
         """
-        now = call.now()
+        self._now, now = call.now, call.now()
         if self._line.head() is None and self.in_flight < self.limit and self._seconds_until(now, tokens) <= 0:
             return self._take(now, tokens)
         waiter = Waiter(priority, prefix)
         self._line.push(waiter)
+        self._count(now)
         self.waiting += 1
         try:
-            place = await self._wait(waiter, call, tokens)
-            call.queued(call.now() - now)
-            return place
+            return await self._wait(waiter, call, tokens)
         finally:
+            seconds = call.now() - now
+            call.queued(seconds)
+            self.achieved.queued_seconds += seconds
+            self._count(now + seconds)
             waiter.gone = True
             self.waiting -= 1
             self._call_next()
@@ -133,145 +142,118 @@ class Limiter:
             self._tokens.take(now, tokens)
         if self._pace.since is None:
             self._pace.since = now
+        self._count(now)
+        if not self.in_flight:
+            self._busy.set()
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         if self.in_flight >= self.limit and self.waiting > 1:  # full, and somebody waits beside the one who takes it
             self._pace.saturated = True
         return Place(self, self.cuts)
 
     def give_back(self) -> None:
         """A place is free (`Place.release` calls this)."""
+        if self._now is not None:
+            self._count(self._now())
         self.in_flight -= 1
         self._call_next()
+
+    def _count(self, now: float) -> None:
+        bound = self.concurrency is not None and self.limit >= self.concurrency
+        self.achieved.changed(self.in_flight, self.waiting, self.limit, bound, now)
 
     def _call_next(self) -> None:
         head = self._line.head()
         if head is not None and self.in_flight < self.limit:
             head.woken.set()
 
-    # --- what the server says -----------------------------------------------------------------------------------------
+    @property
+    def most_in_flight(self) -> int:
+        """The most places that were ever held at once."""
+        return max(self.achieved.most, self.in_flight)
+
+    # --- what the server's answers say --------------------------------------------------------------------------------
 
     def rejected(self, place: Place, now: float, retry_after_seconds: float | None = None) -> None:
         """The server said 429 or 503; what was sent before the last cut has been answered by that cut."""
         self.rejections += 1
         if retry_after_seconds:
-            self._paused_until = max(self._paused_until, now + retry_after_seconds)
+            self._pause(now + retry_after_seconds)
         self._answered(now, refused=True)
-        if place.round == self.cuts and not self._cutting.futile:
-            self.cuts += 1
-            self._pace.rejected(self.limit, now)
-            self.limit = max(1, int(self.limit * _CUT))
+        if place.round != self.cuts or self._cutting.futile:
+            return
+        if self.limit == 1:
+            self._pause_seconds = min(_LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, 2 * self._pause_seconds))
+            self._pause(now + self._pause_seconds)
+        self.cuts += 1
+        self._pace.rejected(self.limit, now)
+        if self.steering is not None:
+            self.steering.rejected(self.limit, now)
+        self._set(int(self.limit * _CUT), now)
 
     def succeeded(self, place: Place, now: float) -> None:
         """The server answered; after a window of answers the limit is judged, if callers had to wait for it."""
+        self.achieved.answered += 1
+        self._pause_seconds = 0.0
         self._answered(now, refused=False)
         if place.round != self.cuts:
             return
         self._pace.done += 1
-        if self._pace.done >= max(self.limit, _SMALLEST_WINDOW):
-            self.limit = self._pace.judge(self.limit, self.ceiling, now)
-            self._call_next()
+        if self._pace.done >= max(self.limit, SMALLEST_WINDOW) and (self.steering is None or self.steering.is_roomy):
+            self._set(self._pace.judge(self.limit, self.ceiling, now), now)
 
     def _answered(self, now: float, refused: bool) -> None:
         restored = self._cutting.answered(self.limit, now, refused)
         if restored is not None:
-            self.limit = restored
+            self._set(restored, now)
+
+    def _pause(self, until: float) -> None:
+        self._paused_until = max(self._paused_until, until)
+
+    def _set(self, limit: int, now: float) -> None:
+        limit = max(1, limit)
+        if limit == self.limit:
+            return
+        self._count(now)
+        grows, self.limit = limit > self.limit, limit
+        if grows:
             self._call_next()
 
+    # --- what the server says of itself -------------------------------------------------------------------------------
 
-class _Cutting:
-    """Whether cutting helps. A server that refuses by chance, whatever its load, gains nothing from an idle client.
+    async def until_busy(self) -> None:
+        """Until something is in flight."""
+        while not self.in_flight:
+            self._busy = anyio.Event()
+            await self._busy.wait()
 
-    Windows of answers are compared: if the limit was halved, as large a share is refused as before, and fewer requests
-    are answered a second, then the cuts did not help. They are taken back, and none is made for a while.
-    """
+    def steer(self, capacity: int | None = None) -> None:
+        """Begin low: somebody will look at the server, and say what it says or that it says nothing.
 
-    def __init__(self) -> None:
-        self.futile = 0  # windows left in which a refusal cuts nothing
-        self._accepted = self._refused = self._began_at = 0
-        self._since: float | None = None
-        self._worst: tuple[int, float, float] | None = None  # limit, share refused and answers per second before cuts
+        Args:
+            capacity: how many requests the server runs at once, if that is known.
+        """
+        self.ceiling = STEERED_CEILING if self.concurrency is None else self.concurrency
+        self.steering = Steering(self.ceiling, capacity)
+        self.limit = self.steering.first_limit
 
-    def answered(self, limit: int, now: float, refused: bool) -> int | None:
-        """Count an answer; returns the limit to go back to, if the cuts since then turned out futile."""
-        self._refused += refused
-        self._accepted += not refused
-        answers = self._accepted + self._refused
-        self._began_at = max(self._began_at, limit)
-        if answers < max(limit, _SMALLEST_WINDOW):
-            return None
-        share, seconds = self._refused / answers, now - (self._since if self._since is not None else now)
-        rate = self._accepted / seconds if seconds > 0 else inf
-        self._accepted = self._refused = 0
-        self._since, self.futile = now, max(0, self.futile - 1)
-        began_at, self._began_at = self._began_at, 0
-        return self._judged(limit, began_at, share, rate)
+    def unsteered(self) -> None:
+        """The server says nothing of itself: go by its answers."""
+        self.steering = None
+        self.ceiling = CEILING if self.concurrency is None else self.concurrency
+        self._set(START if self.concurrency is None else self.concurrency, self._now() if self._now else 0.0)
 
-    def _judged(self, limit: int, began_at: int, share: float, rate: float) -> int | None:
-        if share < _FEW_REFUSED:
-            self._worst = None
-        elif self._worst is None or began_at > self._worst[0]:
-            self._worst = (began_at, share, rate)
-        elif self.futile:
-            if share > _WORSE * self._worst[1]:
-                self.futile = 0
-        else:
-            before, share_before, rate_before = self._worst
-            if 2 * limit <= before and share > _SAME * share_before and rate < _SAME * rate_before:
-                self.futile = _FUTILE_WINDOWS
-                return before
-        return None
+    @property
+    def is_settled(self) -> bool:
+        """Whether the limit is no longer growing from look to look."""
+        return self.steering is None or self.steering.is_settled
 
-
-class _Pace:
-    """Whether growing pays: hill climbing on the throughput of windows of answers.
-
-    A window is as many answers as the limit: with steady latency that is one latency, in which requests that were
-    added at its start are answered too, so that two windows can be compared.
-    """
-
-    def __init__(self) -> None:
-        self.done = 0
-        self.saturated = False
-        self.since: float | None = None
-        self._growth = _FAST_GROWTH
-        self._best = 0.0  # answers per second at the present limit
-        self._before: tuple[int, float] | None = None  # the limit before the growth on trial, and its best throughput
-        self._patience = 0
-        self._rejected_at = inf
-
-    def judge(self, limit: int, ceiling: int, now: float) -> int:
-        """The limit after a window of answers at `limit`."""
-        since, done, saturated = self.since, self.done, self.saturated
-        self.since, self.done, self.saturated = now, 0, False
-        if not saturated:
-            return limit
-        rate = done / (now - since) if since is not None and now > since else inf
-        self._best = max(self._best, rate)
-        if self._before is not None:
-            smaller, best = self._before
-            self._before = None
-            if rate < best * (1 + _GAIN * (limit / smaller - 1)):
-                self._growth, self._best, self._patience = _SLOW_GROWTH, best, _PATIENCE_WINDOWS
-                return smaller
-            self._best = rate
-        if self._patience:
-            self._patience -= 1
-            return limit
-        return self._grown(limit, ceiling)
-
-    def rejected(self, limit: int, now: float) -> None:
-        """The limit is about to be cut."""
-        self._rejected_at, self._growth = limit, _SLOW_GROWTH
-        self._before, self._best, self._patience = None, 0.0, 0
-        self.since, self.done, self.saturated = now, 0, False
-
-    def _grown(self, limit: int, ceiling: int) -> int:
-        grown = min(ceiling, max(limit + 1, int(limit * self._growth)))
-        if grown >= self._rejected_at:
-            grown = max(limit, int(self._rejected_at) - 1)
-            if grown == limit:  # right below what was too much: stay a while, then try again
-                self._patience, self._rejected_at = _PATIENCE_WINDOWS, inf
-        if grown > limit:
-            self._before, self._best = (limit, self._best), 0.0
-        return grown
+    def observe(self, seen: Snapshot) -> None:
+        """Somebody has looked at the server."""
+        if self.steering is None or self._now is None:
+            return
+        now = self._now()
+        saturated = self.in_flight >= self.limit and self.waiting > 0
+        limit = self.steering.observe(seen, Load(self.limit, self.in_flight, saturated), now)
+        if limit != self.limit:
+            self._pace.moved(now)
+            self._set(limit, now)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from swarmmind.effects import Failure, FailureKind, Usage
 from swarmmind.models import retry, wire
-from swarmmind.models.endpoint import Endpoint, Route
+from swarmmind.models.endpoint import Endpoint, Route, Trouble
 from swarmmind.models.limiter import Place
 from swarmmind.models.prices import Price, priced
 from swarmmind.models.redact import Redactor
@@ -20,7 +20,7 @@ from swarmmind.ports import Call, HttpResponse, TransportError
 
 _UNSENT = Usage(1, 0, 0, 0, 0.0)  # a request that was refused, by the server or on the way, costs nothing but a call
 _NEVER_PASSES = "insufficient_quota"  # OpenAI says 429 when the account is empty
-_OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
+_MOST_BUSY_TRIES = 4  # that a wait for a busy server grows with
 _REPORT_SECONDS = 0.1  # a request gives up so long before the deadline, to say what became of it
 
 
@@ -49,11 +49,17 @@ class Sent(NamedTuple):
 
 
 class _Try(NamedTuple):
-    """What one attempt came to, and how long the server wants us to stay away if it may be tried again."""
+    """What one attempt came to.
+
+    Attributes:
+        sent: the same, for this attempt alone.
+        trouble: how it failed, if it may be tried again.
+        counts: whether it is held against the request.
+    """
 
     sent: Sent
-    passing: bool = False
-    retry_after_seconds: float | None = None
+    trouble: Trouble | None = None
+    counts: bool = True
 
 
 class Turn(NamedTuple):
@@ -96,6 +102,9 @@ class Sender:
     async def send(self, body: bytes, worst: Usage, read: Read, call: Call, turn: Turn = _ANY_TURN) -> Sent:
         """Send a body, at most `patience.attempts` times, until `read` can make something of the answer.
 
+        A server that is busy, or that was up and is being started anew, is waited for and no failure (see
+        `Endpoint.failed`): such attempts are not counted.
+
         Args:
             body: JSON.
             worst: the most that one attempt can cost, money aside.
@@ -107,24 +116,25 @@ class Sender:
             Spent: the budget cannot pay for the (next) attempt; it was not sent.
         """
         worst = priced(worst, self.price)
-        usage, attempt = Usage(), 0
+        usage, tries, attempts = Usage(), 0, 0
         while True:
-            attempt += 1
             tried, place = await self._limited(body, worst, read, call, turn)
             usage += tried.sent.usage
-            wait_seconds = self._wait_seconds(tried, attempt, call)
+            tries, attempts = tries + 1, attempts + tried.counts
+            wait_seconds = self._wait_seconds(tried, tries, attempts, call)
             if wait_seconds is None:
                 call.after_kept(place.release)
                 return Sent(tried.sent.value, tried.sent.failure, usage)
             place.release()
             await call.sleep(wait_seconds)
 
-    def _wait_seconds(self, tried: _Try, attempt: int, call: Call) -> float | None:
+    def _wait_seconds(self, tried: _Try, tries: int, attempts: int, call: Call) -> float | None:
         """How long to wait before the next attempt; `None` if there will be none."""
-        if not tried.passing or attempt >= self.patience.attempts:
+        if tried.trouble is None or attempts >= self.patience.attempts:
             return None
-        seconds = retry.backoff_seconds(attempt, call.rng(f"retry/{attempt}"))
-        seconds = max(seconds, tried.retry_after_seconds or 0.0)
+        times = tries if tried.counts else min(tries, _MOST_BUSY_TRIES)
+        seconds = retry.backoff_seconds(times, call.rng(f"retry/{tries}"))
+        seconds = max(seconds, tried.trouble.retry_after_seconds or 0.0)
         late = call.deadline is not None and call.now() + seconds >= call.deadline
         return None if late else seconds
 
@@ -134,7 +144,7 @@ class Sender:
             endpoint = self.route.choose(turn.prefix)
             endpoint.load += 1
             try:
-                if endpoint.shut and endpoint.pulse is not None:
+                if endpoint.shut:
                     await endpoint.pulse.wait()
                 place = await endpoint.limiter.acquire(call, tokens, turn.priority, turn.prefix)
                 if not endpoint.shut:
@@ -151,13 +161,10 @@ class Sender:
         except BaseException:  # out of budget, or cancelled: the place is free at once
             place.release()
             raise
-        failure = tried.sent.failure
-        if failure is None:
-            endpoint.limiter.succeeded(place, call.now())
-        elif failure.kind == "busy" and tried.passing:
-            endpoint.limiter.rejected(place, call.now(), tried.retry_after_seconds)
-        if failure is not None and failure.kind in _OMINOUS and endpoint.pulse is not None:
-            endpoint.pulse.doubt()
+        if tried.sent.failure is None:
+            endpoint.succeeded(place, call.now())
+        elif tried.trouble is not None:
+            return tried._replace(counts=endpoint.failed(tried.trouble, place, call.now()))
         return tried
 
     async def _metered(self, body: bytes, worst: Usage, read: Read, call: Call, endpoint: Endpoint) -> _Try:
@@ -177,18 +184,19 @@ class Sender:
             left = call.deadline - call.now()
             timeout_seconds = min(timeout_seconds, left - min(_REPORT_SECONDS, left / 10))
             if left <= 0:
-                return self._failed("timeout", "no time left to send the request", Usage(), passing=False)
+                return self._failed("timeout", "no time left to send the request", Usage())
         try:
             response = await endpoint.transport.post(self.path, body, timeout_seconds)
         except TransportError as error:
             kind: FailureKind = "timeout" if error.kind == "timeout" else "connection"
-            return self._failed(kind, str(error), _UNSENT if isinstance(error, NotSent) else wire.UNKNOWN)
+            unsent = isinstance(error, NotSent)
+            return self._failed(kind, str(error), _UNSENT if unsent else wire.UNKNOWN, Trouble(kind, unsent))
         if not 200 <= response.status < 300:
             return self._complaint(response)
         try:
             value, usage = read(response.body)
         except wire.Unreadable as error:
-            return self._failed("server", str(error), priced(error.usage, self.price))
+            return self._failed("server", str(error), priced(error.usage, self.price), Trouble("server"))
         return _Try(Sent(value, usage=priced(usage, self.price)))
 
     def _complaint(self, response: HttpResponse) -> _Try:
@@ -196,9 +204,10 @@ class Sender:
         if kind == "busy" and wire.error_code(response.body) == _NEVER_PASSES:
             kind = "refused"
         message = f"HTTP {response.status}: {wire.error_text(response.body)}"
-        after = retry.retry_after_seconds(response.headers) if kind != "refused" else None
-        return self._failed(kind, message, _UNSENT, passing=kind != "refused", retry_after_seconds=after)
+        if kind == "refused":
+            return self._failed(kind, message, _UNSENT)
+        after_seconds = retry.retry_after_seconds(response.headers)
+        return self._failed(kind, message, _UNSENT, Trouble(kind, retry_after_seconds=after_seconds))
 
-    def _failed(self, kind: FailureKind, message: str, usage: Usage, passing: bool = True, **more: Any) -> _Try:
-        failure = Failure(kind, self._redactor.message(message))
-        return _Try(Sent(failure=failure, usage=usage), passing, **more)
+    def _failed(self, kind: FailureKind, message: str, usage: Usage, trouble: Trouble | None = None) -> _Try:
+        return _Try(Sent(failure=Failure(kind, self._redactor.message(message)), usage=usage), trouble)

@@ -59,9 +59,11 @@ async def test_every_outcome_is_accounted_for() -> None:
         replies = [outcome for outcome in outcomes if isinstance(outcome, Reply)]
         assert len(replies) == 300
         kinds = Counter(reply.failure.kind for reply in replies if reply.failure)
-        assert set(kinds) <= {"busy", "server", "timeout", "connection"}
-        assert 80 < sum(reply.ok for reply in replies) == server.answered < 170  # 1 - 0.9**5 = 41 % get through
-        assert max(server.bodies.values()) <= 5
+        assert set(kinds) <= {"server", "timeout", "connection"}  # a busy server is waited for
+        assert 110 < sum(reply.ok for reply in replies) == server.answered < 210  # 1 - (6/7)**5 = 54 % get through
+        busy = server.statuses["429"] + server.statuses["503"]
+        assert server.received - busy <= 300 * 5
+        assert max(server.bodies.values()) > 5
         assert sum(reply.usage.calls for reply in replies) == purse.spent.calls == server.received
         assert min(server.statuses[name] for name in ("429", "500", "503", "stalled", "halved", "reset")) > 10
     assert (limiter.in_flight, limiter.waiting, purse.reserved) == (0, 0, Cost())

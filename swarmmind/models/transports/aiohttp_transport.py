@@ -9,6 +9,7 @@ from swarmmind.models.transports.shared import (
     CONNECT_SECONDS,
     KEEP_ALIVE_SECONDS,
     NotSent,
+    beside,
     check_size,
     describe,
     join,
@@ -57,6 +58,26 @@ class AiohttpTransport:
                 return HttpResponse(response.status, response.headers, await _read(response))
         except aiohttp.ConnectionTimeoutError as error:
             raise NotSent("timeout", f"no connection within {timeout_seconds:.3g} s") from error
+        except TimeoutError as error:
+            raise TransportError("timeout", f"no answer within {timeout_seconds:.3g} s") from error
+        except aiohttp.ClientConnectorError as error:
+            raise NotSent("connection", describe(error)) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportError("connection", describe(error)) from error
+
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        """Get `path` below the server's root.
+
+        Raises:
+            TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
+                never was), or the body is over 16 MiB.
+        """
+        session = self._session or self._open()
+        limit = aiohttp.ClientTimeout(total=timeout_seconds)
+        try:
+            request = session.get(beside(self.base_url, path), timeout=limit, allow_redirects=False)
+            async with request as response:
+                return HttpResponse(response.status, response.headers, await _read(response))
         except TimeoutError as error:
             raise TransportError("timeout", f"no answer within {timeout_seconds:.3g} s") from error
         except aiohttp.ClientConnectorError as error:

@@ -11,6 +11,7 @@ from swarmmind.models.transports.shared import (
     CONNECT_SECONDS,
     KEEP_ALIVE_SECONDS,
     NotSent,
+    beside,
     check_size,
     describe,
     join,
@@ -52,11 +53,23 @@ class HttpxTransport:
             TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
                 never was), or the body is over 16 MiB.
         """
+        return await self._carry("POST", join(self.base_url, path), body, timeout_seconds)
+
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        """Get `path` below the server's root.
+
+        Raises:
+            TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
+                never was), or the body is over 16 MiB.
+        """
+        return await self._carry("GET", beside(self.base_url, path), b"", timeout_seconds)
+
+    async def _carry(self, method: str, url: str, body: bytes, timeout_seconds: float) -> HttpResponse:
         httpx, client = self._httpx, self._client or self._open()
         request = client.stream(
-            "POST",
-            join(self.base_url, path),
-            content=body,
+            method,
+            url,
+            content=body or None,
             headers=self._headers,
             timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_SECONDS), pool=None),
             follow_redirects=False,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
 
 from swarmmind.errors import MissingExtra
-from swarmmind.models.transports.shared import NotSent, check_size, describe
+from swarmmind.models.transports.shared import NotSent, beside, check_size, describe
 from swarmmind.ports import HttpResponse, TransportError
 
 if TYPE_CHECKING:
@@ -53,9 +54,26 @@ class OpenAITransport:
         fields = msgspec.json.decode(body, type=dict[str, Any])
         model, messages = fields.pop("model", ""), fields.pop("messages", [])
         create = (self._client or self._open()).chat.completions.with_raw_response.create
+        made = create(model=model, messages=messages, extra_body=fields, timeout=timeout_seconds)
+        return await self._answer(made, timeout_seconds)
+
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        """Get `path` below the server's root.
+
+        Raises:
+            TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
+                never was), or the body is over 16 MiB.
+        """
+        client = self._client or self._open()
+        url, kind = beside(str(client.base_url), path), self._openai.HttpxBinaryResponseContent
+        made = client.get(url, cast_to=kind, options={"timeout": timeout_seconds})
+        return await self._answer(made, timeout_seconds)
+
+    async def _answer(self, made: Awaitable[Any], timeout_seconds: float) -> HttpResponse:
         try:
             with anyio.fail_after(timeout_seconds):
-                raw = await create(model=model, messages=messages, extra_body=fields, timeout=timeout_seconds)
+                raw = await made
+                raw = getattr(raw, "response", raw)  # a binary content wraps what a raw response is
                 response = HttpResponse(raw.status_code, raw.headers, raw.content)
         except self._openai.APIStatusError as error:
             response = HttpResponse(error.status_code, error.response.headers, error.response.content)

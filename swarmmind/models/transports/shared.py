@@ -31,6 +31,11 @@ def join(base_url: str, path: str) -> str:
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"
 
 
+def beside(base_url: str, path: str) -> str:
+    """`path` below the root of the server whose API is at `base_url`: beside `/v1`, where vLLM has its own pages."""
+    return join(base_url.rstrip("/").removesuffix("/v1"), path)
+
+
 def check_size(size: int) -> None:
     """Refuse a body that would fill the memory.
 

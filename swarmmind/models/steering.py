@@ -1,0 +1,191 @@
+"""How much to have in flight at a server that says how much it works on: just full, with the queue on our side.
+
+What a server runs at once is at most its capacity, so a limit of one and a half times the most that was seen running
+never exceeds one and a half times the capacity, whatever that is: so much it grows after each look at which nothing
+waits there, from two requests on. Once requests wait while no more of them run, the capacity is known; from then on
+the limit follows what waits: some, so that a place that gets free is taken at once, and no more (users.md 4e).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import ceil
+from typing import NamedTuple
+
+from swarmmind.models.gauges import Snapshot
+
+FIRST_LIMIT = 2
+_MOST = 1.5  # of what was seen running
+_SLOW_GROWTH = 1.1
+_CUT = 0.8
+_LOOKS = 4  # before a limit is judged, once the capacity is known
+_STALLS = 2  # looks in a row at which requests wait and no more run than ever: that is the capacity
+_RESERVE = 0.05  # of what runs: as much should wait
+_MUCH_WAITING = 0.1
+_FULL_CACHE, _NEARLY_FULL_CACHE = 0.95, 0.9
+_MUCH_QUEUEING = 0.3  # of the time that requests spend at the server
+_CUT_EVERY_SECONDS = 1.0
+_SHY_SECONDS, _MOST_SHY_SECONDS = 10.0, 60.0  # before a limit that was too much is tried again
+
+
+class Load(NamedTuple):
+    """What is known on our side at the time of a look.
+
+    Attributes:
+        limit: most requests in flight now.
+        in_flight: requests that are.
+        saturated: whether as many are in flight as may be, and others wait.
+    """
+
+    limit: int
+    in_flight: int
+    saturated: bool
+
+
+class Steering:
+    """Judges a limit by looks at the server.
+
+    Args:
+        ceiling: the limit never exceeds it.
+        capacity: how many requests the server runs at once, if that is known beforehand.
+
+    Attributes:
+        capacity: the same, or what the server has shown; `None` as long as it was never full.
+        most_running: the most that it was seen to run.
+    """
+
+    def __init__(self, ceiling: int, capacity: int | None = None) -> None:
+        self.ceiling, self.capacity = ceiling, capacity
+        self.most_running = capacity or 0
+        self._last: Snapshot | None = None
+        self._looks: deque[Snapshot] = deque(maxlen=_LOOKS)  # in a row at the present limit, saturated
+        self._limit = self._stalls = self._steady = 0
+        self._cut_at = self._shy_until = float("-inf")
+        self._shy_seconds = _SHY_SECONDS
+        self._too_much = ceiling + 1
+
+    @property
+    def first_limit(self) -> int:
+        """Where to begin."""
+        return min(self.ceiling, self.capacity or FIRST_LIMIT)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the limit is no longer growing from look to look."""
+        return self.capacity is not None or self._steady > _LOOKS
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether nothing waits at the server with this limit.
+
+        If not much runs there either, most of what is in flight is on its way, or done within one step and never seen
+        to run; then throughput must say whether more pays.
+        """
+        return len(self._looks) == _LOOKS and not any(one.waiting for one in self._looks)
+
+    def observe(self, seen: Snapshot, load: Load, now: float) -> int:
+        """The limit from now on.
+
+        Args:
+            seen: what the server says.
+            load: what we know.
+            now: the run's clock, in seconds.
+        """
+        last, self._last = self._last, seen
+        if not load.saturated or load.limit != self._limit:
+            self._looks.clear()
+        limit = self._steered(seen, last, load, now)
+        if now >= self._shy_until:
+            self._too_much = self.ceiling + 1
+        limit = max(1, min(limit, self.ceiling, self._too_much - 1))
+        self._steady = self._steady + 1 if limit == self._limit else 0
+        self._limit = limit
+        return limit
+
+    def rejected(self, limit: int, now: float) -> None:
+        """The server refused a request at this limit, which is about to be cut."""
+        self._shy(limit, now)
+
+    def _steered(self, seen: Snapshot, last: Snapshot | None, load: Load, now: float) -> int:
+        if self._is_pressed(seen, last):
+            return self._relieved(seen, load, now)
+        before, self.most_running = self.most_running, max(self.most_running, seen.running)
+        at_once = max(self.most_running, load.in_flight - seen.waiting)  # what finishes in a step is not seen to run
+        if seen.waiting and load.limit > max(FIRST_LIMIT, _MOST * at_once) * (at_once > 1):
+            return at_once + self._reserve(at_once)
+        if not load.saturated:
+            return load.limit
+        self._looks.append(seen)
+        self._learn(seen, before)
+        others = max(0, seen.running + seen.waiting - load.in_flight)
+        most = max(FIRST_LIMIT, int(_MOST * self.most_running) - others)
+        if seen.waiting or (seen.kv_used or 0.0) > _NEARLY_FULL_CACHE:
+            most = load.limit
+        if self.capacity is None:
+            return max(load.limit, most)
+        if load.limit < self.capacity:
+            return max(load.limit, min(most, self.capacity + self._reserve(self.capacity)))
+        return self._judged(load, most)
+
+    def _learn(self, seen: Snapshot, before: int) -> None:
+        """What a look says about the capacity, if `before` was the most that ran until then."""
+        self._stalls = self._stalls + 1 if seen.waiting and seen.running <= before else 0
+        if self._stalls == _STALLS and self.capacity is None:
+            self.capacity = self.most_running
+        elif self.capacity is not None and seen.running > self.capacity and not seen.waiting:
+            self.capacity = None  # that was something else, a burst of long prompts perhaps
+
+    def _judged(self, load: Load, most: int) -> int:
+        """The limit at a capacity that is known."""
+        looks = self._looks
+        waiting = sum(one.waiting for one in looks) / len(looks)
+        running = max(one.running for one in looks)
+        reserve = self._reserve(running)
+        if self._stalls >= _STALLS and waiting > max(2 * reserve, _MUCH_WAITING * running):
+            return max(load.limit - int(waiting) + reserve, running)
+        if len(looks) == _LOOKS and waiting < reserve / 2:
+            return max(load.limit, min(most, max(load.limit + 1, int(load.limit * _SLOW_GROWTH))))
+        return load.limit
+
+    @staticmethod
+    def _reserve(running: int) -> int:
+        """How many should wait at the server, so that a place that gets free there is taken at once."""
+        return min(max(1, ceil(_RESERVE * running)), running // 2)
+
+    # --- pressure -----------------------------------------------------------------------------------------------------
+
+    def _is_pressed(self, seen: Snapshot, last: Snapshot | None) -> bool:
+        if (seen.kv_used or 0.0) > _FULL_CACHE:
+            return True
+        if last is None:
+            return False
+        if (seen.preemptions or 0) > (last.preemptions or 0):
+            return True
+        waited = min(seen.waiting - _MUCH_WAITING * seen.running, last.waiting - _MUCH_WAITING * last.running)
+        return waited > 1 and _queueing(seen, last) > _MUCH_QUEUEING
+
+    def _relieved(self, seen: Snapshot, load: Load, now: float) -> int:
+        self._looks.clear()
+        if now < self._cut_at + _CUT_EVERY_SECONDS:
+            return load.limit
+        self._cut_at = now
+        limit = max(1, int(min(load.limit, load.in_flight) * _CUT))
+        self.capacity, self.most_running = limit, max(limit, seen.running)
+        self._shy(load.limit, now)
+        return limit
+
+    def _shy(self, limit: int, now: float) -> None:
+        if now >= self._shy_until:
+            self._shy_seconds = (
+                min(_MOST_SHY_SECONDS, 2 * self._shy_seconds) if self._too_much <= limit else _SHY_SECONDS
+            )
+        self._too_much, self._shy_until = limit, now + self._shy_seconds
+        self._looks.clear()
+
+
+def _queueing(seen: Snapshot, last: Snapshot) -> float:
+    """The share of their time that requests which were answered between two looks had waited at the server."""
+    if seen.request_seconds is None or last.request_seconds is None:
+        return 0.0
+    whole = seen.request_seconds - last.request_seconds
+    return ((seen.queue_seconds or 0.0) - (last.queue_seconds or 0.0)) / whole if whole > 0 else 0.0
