@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from swarmmind.effects import TEXT, Choice, Json, Message, Output, Usage
-from swarmmind.models import logprobs
+from swarmmind.models import logprobs, prefixes
 from swarmmind.ports import Request
 
 Dialect: TypeAlias = Literal["openai", "vllm"]
@@ -27,12 +27,16 @@ _MAX_CACHED = 1024
 class Body(NamedTuple):
     """A request as bytes, and no fewer tokens than its prompt has: no tokenizer makes two tokens of one byte.
 
-    `prefix` tells which requests begin alike.
+    `prefix` tells which requests begin alike (see `prefixes`).
     """
 
     content: bytes
     prompt_tokens_at_most: int
     prefix: bytes = b""
+
+
+_Written: TypeAlias = tuple[msgspec.Raw, bytes]
+"""A message as bytes, and the digests of its parts."""
 
 
 class Writer:
@@ -63,7 +67,7 @@ class Writer:
         self.extra = dict(extra or {})
         self.no_logprobs = False
         self._encode = msgspec.json.Encoder().encode
-        self._messages: dict[Message, msgspec.Raw] = {}
+        self._messages: dict[Message, _Written] = {}
         self._outputs: dict[int, tuple[Output, dict[str, msgspec.Raw]]] = {}
 
     def body(self, request: Request) -> Body:
@@ -71,9 +75,10 @@ class Writer:
         sampling = request.sampling
         shape = self._shape(request.output)
         last = len(request.messages) - 1
+        written = [self._message(m, at < last) for at, m in enumerate(request.messages)]
         fields: dict[str, Any] = {
             "model": self.model,
-            "messages": [self._message(m, at < last) for at, m in enumerate(request.messages)],
+            "messages": [content for content, _ in written],
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             self.max_tokens_field: sampling.max_tokens,
@@ -89,26 +94,27 @@ class Writer:
         tokens = _PROMPT_OVERHEAD_TOKENS + sum(len(raw) for raw in shape.values())
         for message in request.messages:
             tokens += _MESSAGE_OVERHEAD_TOKENS + _utf8_length(message.content)
-        return Body(self._encode(fields), tokens)
+        return Body(self._encode(fields), tokens, prefixes.joined([parts for _, parts in written]))
 
     def wants_logprobs(self, output: Output) -> bool:
         """Whether an ask for this output is an ask for log-probabilities too."""
         return isinstance(output, Choice) and output.logprobs and not self.no_logprobs
 
-    def _message(self, message: Message, shared: bool) -> msgspec.Raw:
-        raw = self._messages.get(message)
-        if raw is not None:
-            return raw
+    def _message(self, message: Message, shared: bool) -> _Written:
+        known = self._messages.get(message)
+        if known is not None:
+            return known
         try:
-            raw = msgspec.Raw(self._encode(message))
+            encoded = self._encode(message)
         except UnicodeEncodeError:  # half a surrogate pair, which UTF-8 cannot hold
             clean = message.content.encode("utf-8", "replace").decode()
-            raw = msgspec.Raw(self._encode(Message(message.role, clean)))
+            encoded = self._encode(Message(message.role, clean))
+        written = msgspec.Raw(encoded), prefixes.parts(encoded)
         if shared:
             if len(self._messages) >= _MAX_CACHED:
                 self._messages.clear()
-            self._messages[message] = raw
-        return raw
+            self._messages[message] = written
+        return written
 
     def _shape(self, output: Output) -> dict[str, msgspec.Raw]:
         if output is TEXT:
