@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from benchmarks.store import RESULTS, load
 
@@ -85,9 +86,7 @@ def peers_cpu(document: Mapping[str, Any]) -> Figure:
     bars = cpu_bars(document["data"])
     figure = Figure(figsize=(7.2, 0.27 * len(bars) + 1.3), layout="constrained")
     axes = figure.subplots()
-    draw(axes, bars)
-    axes.set_xscale("log")
-    axes.set_xlim(min(bar.value for bar in bars) / 2, max(bar.value for bar in bars) * 3)
+    draw(axes, bars, least=bars[0].value / 2)
     axes.set_title("CPU per agent call at the client, ms (and as a multiple of raw aiohttp)", loc="left", fontsize=10)
     axes.set_xlabel(f"200 agents, {document['data']['in_flight']} calls in flight, endpoint without latency; log scale")
     keyed(axes, bars)
@@ -97,28 +96,30 @@ def peers_cpu(document: Mapping[str, Any]) -> Figure:
 def peers_wall(document: Mapping[str, Any]) -> Figure:
     """Wall time of the layered graph and of the debate, side by side, with a line at the ideal."""
     data = document["data"]
-    titles = {"layered": "Layered graph 5 x 20, ms", "debate": "Debate 8 x 4, ms"}
+    titles = {"layered": "Layered graph of 5 x 20 agents", "debate": "Debate of 8 agents, 4 rounds"}
     charts = {workload: wall_bars(data, workload) for workload in titles}
     rows = max(map(len, charts.values()))
     figure = Figure(figsize=(9.0, 0.27 * rows + 1.3), layout="constrained")
     for axes, (workload, bars) in zip(figure.subplots(1, 2), charts.items(), strict=True):
         ideal = data["ideal_ms"][workload]
-        draw(axes, bars)
-        axes.set_xscale("log")
-        axes.set_xlim(ideal / 2, max(bar.value for bar in bars) * 4)
+        draw(axes, bars, least=ideal / 2)
         axes.axvline(ideal, color=INK, linestyle="--", linewidth=1)
-        axes.set_title(f"{titles[workload]} (and as a multiple of the ideal)", loc="left", fontsize=10)
-        axes.set_xlabel(f"{data['latency_ms']} ms a call; dashed: ideal, {ideal:.0f} ms; log scale")
+        axes.set_title(f"{titles[workload]}: wall time, ms", loc="left", fontsize=10)
+        axes.set_xlabel(f"{data['latency_ms']} ms a call; dashed, 1x: ideal {ideal:.0f} ms; log scale")
     return figure
 
 
-def draw(axes: Axes, bars: Sequence[Bar]) -> None:
-    """Bars from top to bottom, with what is written behind them."""
+def draw(axes: Axes, bars: Sequence[Bar], least: float) -> None:
+    """Bars from top to bottom on a logarithmic scale from `least` on, with what is written behind them."""
     at = range(len(bars))
     axes.barh(at, [bar.value for bar in bars], color=[COLORS[bar.kind] for bar in bars], height=0.72)
     axes.set_yticks(at, [bar.label for bar in bars])
     axes.invert_yaxis()
     axes.tick_params(left=False)
+    axes.set_xscale("log")
+    axes.set_xlim(least, max(bar.value for bar in bars) * 4)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     for row, bar in zip(at, bars, strict=True):
         axes.text(bar.value * 1.06, row, bar.note, va="center", fontsize=8)
 

@@ -23,7 +23,7 @@ from benchmarks.peers.summary import Sample, lines, summarize, value
 from benchmarks.peers.venvs import NotInstalled, python_of
 from benchmarks.store import store
 
-ALLOWANCE_SECONDS, LEAST_REPEATS = 20.0, 2
+ALLOWANCE_SECONDS, LEAST_REPEATS = 15.0, 2
 """Who needs longer for a workload is measured less often: its cost is far above what differs between repeats."""
 
 

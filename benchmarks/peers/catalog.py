@@ -13,11 +13,11 @@ class Peer(NamedTuple):
     """Somebody whose cost is measured.
 
     Attributes:
-        name: on the command line, of the environment, and, with underscores, of the driver's module.
+        name: on the command line, of the environment and, with underscores, of the driver.
         label: for people.
         kind: an HTTP client by hand, a framework with agents of its own, or this package.
         requirements: what pip installs; none: it is driven by the Python that runs the benchmark.
-        module: of the driver.
+        module: of the driver, if it is another one.
         arguments: of the driver.
     """
 
@@ -31,13 +31,13 @@ class Peer(NamedTuple):
     @property
     def driver(self) -> str:
         """What `python -m` is given."""
-        return f"benchmarks.peers.{self.module or self.name.replace('-', '_')}"
+        return self.module or f"benchmarks.peers.{self.name.replace('-', '_')}"
 
 
 PEERS = (
     Peer(BASELINE, "raw aiohttp", "client", ("aiohttp",)),
     Peer("swarmmind", "SwarmMind", "ours"),
-    Peer("swarmmind-uvloop", "SwarmMind, uvloop", "ours", module="swarmmind", arguments=("--uvloop",)),
+    Peer("swarmmind-uvloop", "SwarmMind, uvloop", "ours", module="benchmarks.peers.swarmmind", arguments=("--uvloop",)),
     Peer("httpx", "raw httpx", "client", ("httpx",)),
     Peer("openai", "openai SDK", "client", ("openai",)),
     Peer("openai-aiohttp", "openai SDK on aiohttp", "client", ("openai[aiohttp]",)),

@@ -174,6 +174,13 @@ def test_who_fails_is_named_and_the_others_are_measured(capsys: pytest.CaptureFi
     assert "raw aiohttp" in shown
 
 
+def test_who_sends_more_requests_than_it_says_is_not_measured():
+    peers = [Peer("twice", "Twice", "framework", module="tests.benchmarks.twice")]
+    document = anyio.run(functools.partial(bench, peers, repeats=1, calls=200))
+    assert document["peers"] == {}
+    assert document["failed"] == {"twice": "fan_out_200: sent 528 requests for 264 calls"}
+
+
 def test_every_peer_has_a_driver_and_ours_needs_nothing_installed():
     for peer in PEERS:
         assert HERE.joinpath(peer.driver.rpartition(".")[2] + ".py").is_file(), peer
@@ -182,10 +189,10 @@ def test_every_peer_has_a_driver_and_ours_needs_nothing_installed():
 
 
 def test_ratios_are_of_values_of_the_same_repeat():
-    values = {"aiohttp": [1.0, 2.0, 4.0], "other": [10.0, 40.0, 20.0]}
+    values = {"aiohttp": [1.0, 2.0, 4.0], "other": [10.0, 80.0, 100.0]}
     samples = [Sample(peer, CPU.name, at, v) for peer, all_ in values.items() for at, v in enumerate(all_)]
     other = summarize(samples, [CPU])["other"][CPU.name]
-    assert other == {"cpu_ms_per_call": 20.0, "all": [10.0, 40.0, 20.0], "ratio": 10.0}
+    assert other == {"cpu_ms_per_call": 80.0, "all": [10.0, 80.0, 100.0], "ratio": 25.0}
     alone = summarize([Sample("other", CPU.name, 0, 3.0)], [CPU])["other"][CPU.name]
     assert alone["ratio"] is None
 
