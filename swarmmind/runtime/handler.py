@@ -61,9 +61,11 @@ def is_refused(result: Any) -> bool:
 
 def never_made(result: Any) -> bool:
     """Whether a result is not journaled, so that a resumed run tries again: an ask that was not made or not waited for,
-    and any failure of what memory needs.
+    any failure of what memory needs, and what a program came to, for what it asked is journaled itself.
     """
+    if isinstance(result, Outcome):
+        return True
     failure = getattr(result, "failure", None)
-    if failure is None or isinstance(result, Outcome):
+    if failure is None:
         return False
     return not isinstance(result, Reply) or failure.kind in ("cancelled", "budget")
