@@ -17,13 +17,14 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from swarmmind.effects import Ask, Failure, Nested, Outcome, Program, Quorum
+from swarmmind.effects import PAUSE, Ask, Failure, Nested, Outcome, Program, Quorum
 from swarmmind.errors import Failed, Stop
 from swarmmind.rng import Stage
 from swarmmind.runtime.execution import Execution
 from swarmmind.runtime.frame import Flight, Frame, Place
 from swarmmind.runtime.handler import CANCELLED, Handler, is_kept
 from swarmmind.runtime.ledger import Ledger
+from swarmmind.runtime.loop import Bell
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.walls import Walls
 from swarmmind.runtime.world import World
@@ -49,7 +50,7 @@ class Driver:
         self._ready: deque[Frame] = deque()
         self._launching: deque[Frame] = deque()  # whose yields are too long for one turn
         self._turn_ends = inf
-        self._wake = anyio.Event()
+        self._bell = Bell()
         self._execution = Execution(world, handlers, self)
         self._delivered = 0  # deliveries that came from the journal
         self._crash: BaseException | None = None
@@ -67,17 +68,16 @@ class Driver:
         stage = Stage()
         root = Frame(path, program(Place(path, self.streams, stage)), self.purse, self._finished, stage, self.meter)
         try:
-            async with anyio.create_task_group() as group:
-                self._execution.spawn = group.start_soon
-                try:
-                    self._walls.watch(root)
-                    self._resume(root, None)
-                    await self._loop()
-                except Exception as error:  # kept out of the group, so that it arrives in its own clothes
-                    self._crash = error
-                group.cancel_scope.cancel()
+            self._walls.watch(root)
+            self._resume(root, None)
+            await self._loop()
+        except Exception as error:  # a bug: what is under way is ended first
+            self._crash = error
         finally:
             self.abandon(root)
+            with anyio.CancelScope(shield=True):
+                await self._execution.close()
+            self._bell.silence()
             self.ledger.touch(self.purse)
             self.ledger.note()
         if self._crash is not None:
@@ -139,9 +139,7 @@ class Driver:
         if not tasks and self.clock.next_at() == inf:
             raise RuntimeError("deadlock: every program waits and nothing is in flight")
         if not self.clock.virtual:
-            with anyio.CancelScope(deadline=self.clock.next_at()):
-                await self._wake.wait()
-            self._wake = anyio.Event()
+            await self._bell.rung(self.clock.next_at())
         elif tasks:
             await self._settle()
         else:
@@ -169,10 +167,14 @@ class Driver:
 
     def _advance(self, frame: Frame) -> None:
         frame.queued = False
-        if frame.ended or not frame.ready():
+        if frame.ended or not (frame.paused or frame.ready()):
             return
         if frame.doomed is not None:
             self._end(frame, frame.doomed)
+            return
+        if frame.paused:
+            frame.paused = False
+            self._resume(frame, [])
             return
         due = frame.timers.pop("due", None)
         if due is not None:
@@ -195,6 +197,8 @@ class Driver:
         try:
             if stop is None:
                 awaiting = generator.send(results)
+                while awaiting is PAUSE and not self._turn_over():
+                    awaiting = generator.send([])
             elif frame.stops <= _STOPS_PER_FRAME:
                 awaiting = generator.throw(Stop(stop, results))
             else:
@@ -210,7 +214,11 @@ class Driver:
         except Exception as bug:  # a program's bug ends the run with its own traceback; the journal is kept
             self._crash = bug
         else:
-            self._begin(frame, awaiting)
+            if awaiting is PAUSE:
+                frame.paused = True
+                self.queue(frame)
+            else:
+                self._begin(frame, awaiting)
 
     def _begin(self, frame: Frame, awaiting: Any) -> None:
         frame.begin(awaiting, self.journal.delivered)
@@ -245,7 +253,7 @@ class Driver:
     def _end(self, frame: Frame, outcome: Outcome) -> None:
         self.abandon(frame)
         frame.over(outcome)
-        self._wake.set()
+        self._bell.ring()
 
     # --- what the execution of effects asks for (see `execution.Programs`) -------------------------------------------
 
@@ -253,7 +261,7 @@ class Driver:
         """Advance a program soon: its current yield can be answered."""
         frame.queued = True
         self._ready.append(frame)
-        self._wake.set()
+        self._bell.ring()
 
     def nest(self, flight: Flight, nested: Nested, over: Callable[[Outcome], None]) -> None:
         """Run a program as a part of the one that an effect belongs to; `over` is told what it came to."""
@@ -292,4 +300,4 @@ class Driver:
 
     def wake(self) -> None:
         """Have the loop look what there is to do."""
-        self._wake.set()
+        self._bell.ring()

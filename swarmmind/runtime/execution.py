@@ -16,6 +16,7 @@ from swarmmind.errors import Diverged, Spent
 from swarmmind.runtime.frame import Flight, Frame
 from swarmmind.runtime.handler import CANCELLED, Handler, is_kept, is_refused, never_made, refusal, timed_out
 from swarmmind.runtime.journal import Found, Timing
+from swarmmind.runtime.loop import Cancelled, Crew, canceller
 from swarmmind.runtime.waiting import Waiting
 from swarmmind.runtime.world import World
 from swarmmind.traces import Embedding
@@ -56,17 +57,15 @@ class Execution:
         programs: who waits for the results.
 
     Attributes:
-        spawn: starts a task; set before anything is launched.
-        tasks: how many there are.
+        tasks: how many of its tasks there are.
         replayed: how many results came from the journal.
     """
-
-    spawn: Callable[..., object]
 
     def __init__(self, world: World, handlers: Mapping[type, Handler], programs: Programs) -> None:
         self._world, self._handlers, self._programs = world, handlers, programs
         self._journal, self._clock = world.journal, world.clock
         self._waiting = Waiting(handlers)
+        self._crew = Crew()
         self.tasks = self.replayed = 0
 
     def launch(self, flight: Flight) -> None:
@@ -132,7 +131,7 @@ class Execution:
             self._programs.nest(flight, answer, lambda outcome: self._answered(flight, handler, outcome))
         elif isawaitable(answer):
             self.tasks += 1
-            self.spawn(self._await, flight, answer)
+            self._crew.start(self._await(flight, answer))
         else:
             self.finish(flight, answer)
         return None
@@ -162,20 +161,20 @@ class Execution:
 
     async def _await(self, flight: Flight, answer: Awaitable[Any]) -> None:
         try:
-            with flight.until_deadline() as flight.scope:
-                if flight.over:  # dropped before it began
-                    flight.scope.cancel()
-                try:
-                    result = await answer
-                except Spent as spent:
-                    result = refusal(flight.effect, spent.limit)
-                flight.scope = None
-                return self.finish(flight, result)
-            return self.finish(flight, timed_out(Reply()))
+            result = await _unless_over(flight, answer)
+            flight.cancel = None
+            self.finish(flight, result)
+        except Spent as spent:
+            flight.cancel = None
+            self.finish(flight, refusal(flight.effect, spent.limit))
+        except Cancelled:
+            flight.cancel = None
+            if flight.late:
+                self.finish(flight, timed_out(Reply()))
         except Exception as bug:  # a handler's bug ends the run with its own traceback
             self._programs.crash(bug)
-            return None
         finally:
+            flight.cancel = None
             self.tasks -= 1
             self._programs.wake()
             if not flight.over:
@@ -224,8 +223,8 @@ class Execution:
             self._journal.result(flight.key, flight.effect, flight.request, result, timing)
         if flight.callbacks:
             flight.release()
-        if flight.scope is not None:
-            flight.scope.cancel()
+        if flight.cancel is not None:
+            flight.cancel()
         frame.arrive(flight, result)
         if not frame.queued and frame.ready():
             self._programs.queue(frame)
@@ -240,12 +239,30 @@ class Execution:
         if isinstance(flight.effect, Ask):
             flight.frame.meter.end(flight.effect.agent.role, msgspec.structs.replace(CANCELLED, usage=flight.paid))
         flight.release()
-        if flight.scope is not None:
-            flight.scope.cancel()
+        if flight.cancel is not None:
+            flight.cancel()
         flight.frame.flights.pop(flight.key, None)
+
+    async def close(self) -> None:
+        """End its tasks; all effects are over."""
+        await self._crew.close()
 
     def _over(self, flight: Flight) -> None:
         flight.over, flight.child = True, None
         self._waiting.over(flight)
         if flight.timer is not None:
             self._clock.cancel(flight.timer)
+
+
+async def _unless_over(flight: Flight, answer: Awaitable[Any]) -> Any:
+    """Wait for an answer, at most until the deadline of its effect.
+
+    Raises:
+        Cancelled: the effect is over, or too late.
+    """
+    flight.cancel = canceller()
+    if flight.over:  # dropped before it began
+        flight.cancel()
+    elif flight.deadline is not None:
+        flight.set_deadline()
+    return await answer

@@ -9,8 +9,6 @@ from itertools import repeat
 from typing import Any
 from zlib import crc32
 
-import anyio
-
 from swarmmind.effects import AnyOf, Delivery, Now, Outcome, Program, Quorum, Record, Reply, Usage
 from swarmmind.errors import Diverged
 from swarmmind.rng import Stage, Stream, Streams
@@ -48,6 +46,7 @@ class Frame:
         step: the number of its current yield, from 1.
         asks: how many effects other than records its current yield started.
         flights: its effects that are not over, by key.
+        paused: whether its program has only let others have their turn.
         unlaunched: effects of its current yield that are not launched yet, with their indices and keys; `None` once all
             of them are.
         expected: while replaying an any, now or quorum: the keys it was answered with.
@@ -77,6 +76,7 @@ class Frame:
         "missing",
         "over",
         "path",
+        "paused",
         "purse",
         "queued",
         "refused",
@@ -112,7 +112,7 @@ class Frame:
         self.doomed: Outcome | None = None
         self.timers: dict[str, Timer] = {}
         self.refused: set[str] = set()
-        self.due = self.queued = self.ended = False
+        self.due = self.queued = self.ended = self.paused = False
 
     def begin(self, awaiting: Any, delivered: Callable[[str, int], list[str] | None]) -> None:
         """Take the next yield; its effects are to be launched one by one, in the order asked.
@@ -241,7 +241,8 @@ class Flight:
         step: the yield it belongs to.
         request: the digest of what it asks.
         earlier: paid replies of an interrupted run that did not settle this ask, oldest first.
-        scope: cancels the task that works on it.
+        cancel: cancels the task that works on it, if there is one.
+        late: whether its deadline has passed.
         child: the frame that answers it, if a program does.
         paid: what its requests have cost so far.
         replaying: its result came from the journal and is paid for.
@@ -252,6 +253,7 @@ class Flight:
         "_seed",
         "_world",
         "callbacks",
+        "cancel",
         "child",
         "deadline",
         "earlier",
@@ -259,12 +261,12 @@ class Flight:
         "frame",
         "index",
         "key",
+        "late",
         "over",
         "paid",
         "queued_seconds",
         "replaying",
         "request",
-        "scope",
         "started",
         "step",
         "timer",
@@ -277,10 +279,10 @@ class Flight:
         self._seed: int | None = None
         self.earlier: list[Reply] = []
         self.callbacks: list[Callable[[], None]] = []
-        self.scope: anyio.CancelScope | None = None
+        self.cancel: Callable[[], object] | None = None
         self.child: Frame | None = None
         self.timer: Timer | None = None
-        self.over = self.replaying = False
+        self.over = self.late = self.replaying = False
         self.paid = Usage()
         self.queued_seconds = 0.0
         self.started = world.clock.now()
@@ -291,16 +293,15 @@ class Flight:
         """It has waited for a place, and its time begins now."""
         self.started = self._world.clock.now()
 
-    def until_deadline(self) -> anyio.CancelScope:
-        """A scope that ends at the deadline; on the virtual clock that is no time of the event loop."""
-        deadline, clock = self.deadline, self._world.clock
-        if deadline is None:
-            return anyio.CancelScope()
-        if not clock.virtual:
-            return anyio.CancelScope(deadline=deadline)
-        scope = anyio.CancelScope()
-        self.timer = clock.call_at(deadline, scope.cancel)
-        return scope
+    def set_deadline(self) -> None:
+        """Have the task that works on it cancelled at its deadline, on the run's clock."""
+        assert self.deadline is not None
+        self.timer = self._world.clock.call_at(self.deadline, self._too_late)
+
+    def _too_late(self) -> None:
+        self.late = True
+        if self.cancel is not None:
+            self.cancel()
 
     def rng(self, name: str = "") -> random.Random:
         """The start of a random stream that belongs to this effect alone."""

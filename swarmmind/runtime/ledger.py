@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import anyio
-
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import Clock
 from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.loop import Bell
 
 
 class Ledger:
@@ -28,7 +27,7 @@ class Ledger:
     def __init__(self, journal: Journal, clock: Clock, wake: Callable[[], None]) -> None:
         self._journal, self._clock, self._wake = journal, clock, wake
         self._touched: dict[Purse, None] = {}
-        self._writing: anyio.Event | None = None
+        self._writers: list[Bell] = []
 
     def open(self, purse: Purse, path: str = "") -> None:
         """Take in the purse of the program at `path`: what earlier sessions spent of it is spent."""
@@ -54,9 +53,9 @@ class Ledger:
             row = [calls, tokens, spent.usd + reserved.usd, now - purse.since, broken]
             self._journal.note(f"spent {purse.path}", row)
         self._touched.clear()
-        if self._writing is not None:
-            self._journal.after_kept(self._writing.set)
-            self._writing = None
+        for bell in self._writers:
+            self._journal.after_kept(bell.ring)
+        self._writers.clear()
 
     async def written(self) -> None:
         """Wait until every change so far is durable; those who wait together are written down together.
@@ -64,9 +63,8 @@ class Ledger:
         Raises:
             JournalError: it cannot be.
         """
-        writing = self._writing
-        if writing is None:
-            writing = self._writing = anyio.Event()
-            self._wake()
-        await writing.wait()
+        bell = Bell()
+        self._writers.append(bell)
+        self._wake()
+        await bell.rung()
         self._journal.check()
