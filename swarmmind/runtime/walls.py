@@ -36,7 +36,7 @@ class Walls:
         if when <= self._clock.now():  # reached in an earlier session
             purse.broken = "seconds"
             return
-        frame.timers["wall"] = self._clock.call_at(when, lambda: self._reached(frame))
+        frame.timers["wall"] = self._clock.call_at(when, lambda: self.reached(frame))
         if not self._clock.virtual:
             self._beat(frame)
 
@@ -45,7 +45,8 @@ class Walls:
         when = self._clock.now() + _BEAT_SECONDS
         frame.timers["beat"] = self._clock.call_at(when, lambda: self._beat(frame))
 
-    def _reached(self, frame: Frame) -> None:
+    def reached(self, frame: Frame) -> None:
+        """The time of a program is over."""
         frame.purse.broken = "seconds"
         self._ledger.touch(frame.purse)
         self._end_waiting(frame, sleeping_only=True)

@@ -5,25 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-import msgspec
-
 from swarmmind.runtime.remote.head import Head
-
-
-class Order(msgspec.Struct, frozen=True):
-    """What every worker of a run is told first.
-
-    Attributes:
-        workshop: `package.module:function`, which makes what a worker works with: it is given the job and a
-            `desk.Desk`, and returns something like a `worker.Workshop`.
-        job: what the function needs, as it likes; keys to endpoints may be in it, so it is not shown.
-    """
-
-    workshop: str
-    job: bytes
-
-    def __repr__(self) -> str:
-        return f"Order({self.workshop!r})"
+from swarmmind.runtime.remote.messages import Order
 
 
 class Engine(Protocol):

@@ -41,6 +41,7 @@ class Head:
         self._seats: dict[int, Seat] = {}
         self._ids = count(1)
         self._error: Exception | None = None
+        self._alone = anyio.Event()
 
     async def perform(self, effect: Any, flight: Flight, slots: int, home: int | None = None) -> Any:
         """Have an effect executed, and wait for its result; being cancelled cancels it.
@@ -56,7 +57,7 @@ class Head:
         """
         if self._error is not None:
             raise self._error
-        task = Task(effect, flight, slots, home, self.journal.take_out(flight.key))
+        task = Task(effect, flight, slots, home, self._held(effect, flight))
         self._queue.append(task)
         self.deal()
         try:
@@ -68,16 +69,30 @@ class Head:
             raise task.error
         return task.result
 
-    async def serve(self, link: Link) -> None:
-        """Work with a worker until its link is broken; what it leaves undone goes to others."""
+    async def serve(self, link: Link) -> bool:
+        """Work with a worker until its link is broken; what it leaves undone goes to others.
+
+        Returns:
+            Whether it ever was ready.
+        """
         number = next(number for number in range(len(self._seats) + 1) if number not in self._seats)
         seat = self._seats[number] = Seat(link, self)
         try:
             await seat.run()
         finally:
+            was_ready = seat.ready
             del self._seats[number]
             with anyio.CancelScope(shield=True):
                 await self._lost(seat.leave())
+            if not self._seats:
+                self._alone.set()
+        return was_ready
+
+    async def alone(self) -> None:
+        """Wait until no worker is left."""
+        while self._seats:
+            self._alone = anyio.Event()
+            await self._alone.wait()
 
     def fail(self, error: Exception) -> None:
         """There will be no workers: whoever waits for one hears of it."""
@@ -108,6 +123,14 @@ class Head:
         flight.queued(message.queued_seconds)
         task.over.set()
         self.deal()
+
+    def _held(self, effect: Any, flight: Flight) -> Held:
+        """What earlier sessions left of an effect; it is read there, and no longer here."""
+        if isinstance(effect, Ask):
+            return Held(attempts=[(flight.key, msgspec.json.encode(reply).decode()) for reply in flight.earlier])
+        held = Held(*self.journal.below(flight.key))
+        self.journal.unread = max(0, self.journal.unread - len(held.results))
+        return held
 
     # --- giving out ---------------------------------------------------------------------------------------------------
 
@@ -150,7 +173,9 @@ class Head:
         stage = flight.stage
         body = msgspec.msgpack.encode(effect)
         kind = type(effect).__name__
-        work = Work(task.id, flight.key, kind, body, stage.cut, stage.chance, seat.real or task.limited, left, task.held)
+        work = Work(
+            task.id, flight.key, kind, body, stage.cut, stage.chance, seat.real or task.limited, left, task.held
+        )
         task.held = Held()
         seat.alone = task.losses == _LOSSES - 1
         seat.tasks[task.id] = task
@@ -174,7 +199,7 @@ class Head:
             if task.losses >= _LOSSES:
                 task.fail(RuntimeError(f"{task.flight.key}: {_LOSSES} workers in a row were lost while they had it"))
             else:
-                task.held = self.journal.held(task.flight.key)
+                task.held = Held(*self.journal.below(task.flight.key))
                 self._queue.appendleft(task)
         self.deal()
 

@@ -47,6 +47,7 @@ class Outbox:
         self._link = link
         self._messages: list[Any] = []
         self._some, self._urgent = anyio.Event(), anyio.Event()
+        self._sending = anyio.Lock()  # of batches: they stay in order
 
     def put(self, message: Any, *, urgent: bool = True) -> None:
         """Send a message soon; one that is not urgent may wait some milliseconds for others."""
@@ -74,7 +75,8 @@ class Outbox:
         Raises:
             LinkBroken: it cannot be.
         """
-        gathered, self._messages = self._messages, []
-        self._some, self._urgent = anyio.Event(), anyio.Event()
-        if gathered:
-            await self._link.send(messages.encode(gathered))
+        async with self._sending:
+            gathered, self._messages = self._messages, []
+            self._some, self._urgent = anyio.Event(), anyio.Event()
+            if gathered:
+                await self._link.send(messages.encode(gathered))

@@ -10,8 +10,6 @@ import msgspec
 
 from swarmmind.runtime.budget import Cost
 
-Row: TypeAlias = list[Any]
-
 
 class Amount(msgspec.Struct, frozen=True, array_like=True):
     """A `budget.Cost` on its way."""
@@ -30,6 +28,22 @@ class Amount(msgspec.Struct, frozen=True, array_like=True):
         return Cost(self.calls, self.tokens, self.usd)
 
 
+class Order(msgspec.Struct, frozen=True):
+    """What every worker of a run is told first.
+
+    Attributes:
+        workshop: `package.module:function`, which makes what a worker works with: it is given the job and a
+            `desk.Desk`, and returns something like a `worker.Workshop`.
+        job: what the function needs, as it likes; keys to endpoints may be in it, so it is not shown.
+    """
+
+    workshop: str
+    job: bytes
+
+    def __repr__(self) -> str:
+        return f"Order({self.workshop!r})"
+
+
 # --- from the head ----------------------------------------------------------------------------------------------------
 
 
@@ -38,13 +52,13 @@ class Held(msgspec.Struct, array_like=True):
 
     Attributes:
         results: key, request, value and seconds of each.
-        attempts: key and values, in order.
+        attempts: key and value of each, in order.
         deliveries: program, step and keys.
         notes: name and value; what purses have spent.
     """
 
     results: list[tuple[str, bytes, str, float]] = []
-    attempts: list[tuple[str, list[str]]] = []
+    attempts: list[tuple[str, str]] = []
     deliveries: list[tuple[str, int, str]] = []
     notes: list[tuple[str, str]] = []
 
@@ -131,7 +145,7 @@ class Rows(msgspec.Struct, tag="rows", array_like=True):
     """
 
     number: int
-    rows: dict[str, list[Row]]
+    rows: dict[str, list[Any]]
     freed: list[int]
 
 
@@ -234,6 +248,11 @@ ToHead: TypeAlias = Ready | Rows | Reserve | Withdraw | Settle | Acquire | Answe
 _to_worker = msgspec.msgpack.Decoder(list[ToWorker])
 _to_head = msgspec.msgpack.Decoder(list[ToHead])
 encode = msgspec.msgpack.Encoder().encode
+
+
+def read_order(batch: bytes) -> Order:
+    """Read the first thing that a worker is told."""
+    return msgspec.msgpack.decode(batch, type=Order)
 
 
 def for_worker(batch: bytes) -> list[ToWorker]:

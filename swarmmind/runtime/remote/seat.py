@@ -128,7 +128,7 @@ class Seat:
         self._denied: set[int] = set()
         self._request = _Request()
         self._group: anyio.abc.TaskGroup
-        self._reads: dict[type, Callable[[Any], None]] = {
+        self._reads: dict[type, Callable[[Any], object]] = {
             Ready: self._is_ready,
             Rows: self._keep,
             Reserve: lambda message: self._group.start_soon(self._reserve, message),

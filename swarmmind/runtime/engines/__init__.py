@@ -1,0 +1,1 @@
+"""What workers are made of: processes of this machine, or Ray's actors on many."""
