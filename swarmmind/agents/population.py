@@ -36,6 +36,7 @@ def populate(task: Task, swarm: LoadedSwarm, streams: Streams, prefix: str = "")
         card = swarm.cards[group.card]
         name = prefix + (group.id or group.card)
         sampling = group.sampling.over(card.sampling.over(base))
+        priority = card.priority if group.priority is None else group.priority
         inner = swarm.inner.get(place)
         model = stand_in(inner) if inner else group.model or card.model or task.model.name
         for number in range(group.count):
@@ -43,7 +44,7 @@ def populate(task: Task, swarm: LoadedSwarm, streams: Streams, prefix: str = "")
             parameters = _drawn({**card.parameters, **group.parameters}, streams.rng(f"population/{agent}"))
             given = {**parameters, "id": agent, "index": len(agents), "role": group.card}
             agents.append(
-                Agent(agent, group.card, _instructions(card, given), model, sampling, parameters, len(agents))
+                Agent(agent, group.card, _instructions(card, given), model, sampling, parameters, len(agents), priority)
             )
     return tuple(agents)
 

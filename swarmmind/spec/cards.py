@@ -40,6 +40,9 @@ class FrontMatter(Strict):
         default=None, min_length=1, description="A name from the task's `models`, or provider/model."
     )
     sampling: SamplingSpec = Field(default=SamplingSpec(), description="Overrides the task's sampling.")
+    priority: int = Field(
+        default=0, description="Who is served first where places at an endpoint are short; lower is earlier."
+    )
     tools: list[Name] = Field(default=[], description="Reserved: names of tools.")
     parameters: dict[Name, Parameter] = Field(
         default={}, description="Defaults of what the prompt refers to as {{ name }}."
@@ -59,6 +62,7 @@ class Card(NamedTuple):
         body: the prompt, before its references are filled.
         path: the file.
         source: the front matter and its places.
+        priority: who is served first; lower is earlier.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Card(NamedTuple):
     body: Template
     path: Path
     source: Source
+    priority: int = 0
 
     @property
     def variables(self) -> frozenset[str]:
@@ -119,7 +124,7 @@ def read_card(path: Path) -> Card:
         raise SpecError("has no prompt below its front matter", file=place.file, line=place.line, column=1)
     return Card(
         front.name, front.description, front.model, front.sampling, tuple(front.tools), front.parameters,
-        template(body, place), path, source,
+        template(body, place), path, source, front.priority,
     )  # fmt: skip
 
 

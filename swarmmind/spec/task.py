@@ -141,6 +141,9 @@ class Group(Strict):
     id: Name | None = Field(default=None, description="What their ids begin with; the card's name if left out.")
     model: str | None = Field(default=None, min_length=1, description="A name from `models`, or provider/model.")
     sampling: SamplingSpec = Field(default=SamplingSpec(), description="Overrides the task's sampling.")
+    priority: int | None = Field(
+        default=None, description="Who is served first where places at an endpoint are short; lower is earlier."
+    )
     parameters: dict[Name, Parameter] = Field(
         default={}, description="Values, or distributions drawn from once per agent."
     )
