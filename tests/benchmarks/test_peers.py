@@ -153,6 +153,8 @@ def test_this_package_does_the_same_work_through_a_task(work: Workload):
     calls = {"fan_out_200": 200, "layered": 100, "debate": 32}[work.name]
     assert spent["calls"] == calls
     assert counted["received"] == calls + DEBATERS
+    quoted = {"fan_out_200": 0, "layered": 80 * WIDTH, "debate": 24 * (DEBATERS - 1)}[work.name]
+    assert counted["bytes"] > counted["received"] * len(INSTRUCTIONS) + quoted * len(REPLY)
     assert spent["wall_seconds"] >= (work.ideal_ms or 0.0) / 1000
     assert spent["cpu_seconds"] > 0
 
