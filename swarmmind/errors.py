@@ -6,6 +6,7 @@
     │   ├── MissingExtra       an optional package is not installed; names the extra
     │   └── RunError           a run's folder cannot be used (unknown, locked, damaged, changed)
     ├── Diverged               a replayed program asked something else than the journal holds
+    ├── ServerLost             a server that was started for a run does not come up, or crashes again and again
     ├── JournalError           the journal could not be written (disk full, file gone)
     ├── Spent                  raised to whoever wants to send when a purse cannot pay for it
     ├── Failed                 raised BY a program whose failure policy says so; a value to its parent
@@ -63,6 +64,10 @@ class Diverged(SwarmMindError):
     Cause: the task, its code or a library changed since the run was started, or a coordination is not a function
     of its seed and its replies (it reads a clock, global chance or the order of a set).
     """
+
+
+class ServerLost(SwarmMindError):
+    """A server that was started for a run does not come up, or crashes again and again; the run can be resumed."""
 
 
 class JournalError(SwarmMindError):

@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from swarmmind.cli import comparing, evaluating, inspecting, optimizing, running
-from swarmmind.errors import Diverged, JournalError, UserError
+from swarmmind.errors import Diverged, JournalError, ServerLost, UserError
 from swarmmind.report.text import visible
 
 app = typer.Typer(
@@ -73,6 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )  # drawings, and what agents say, on a terminal that lacks their letters
     try:
         app(args=None if arguments is None else list(arguments))
-    except (UserError, Diverged, JournalError) as error:
+    except (UserError, Diverged, JournalError, ServerLost) as error:
         sys.stderr.write(visible(" ".join(str(error).splitlines())) + "\n")
         sys.exit(2 if isinstance(error, UserError) else 1)

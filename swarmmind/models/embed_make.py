@@ -66,7 +66,7 @@ def _remote(spec: EmbedderSpec, sources: Sources, price: Price | None) -> Endpoi
     address = locate_embedder(spec, sources.environ)
     sender = Sender(
         embed_endpoint.PATH,
-        sources.endpoints.endpoint(address, spec.transport, spec.limits),
+        sources.endpoints.route(address, spec.transport, spec.limits),
         price,
         Patience(spec.attempts, spec.deadline_seconds),
         Redactor([address.key] if address.key else []),

@@ -69,8 +69,8 @@ class Servants(Protocol):
         """What turns its texts into vectors."""
         ...
 
-    def running(self) -> AbstractAsyncContextManager[None]:
-        """For as long as the run goes on; at its end nothing is in flight, and everything is closed."""
+    def running(self, folder: Path | None = None) -> AbstractAsyncContextManager[None]:
+        """For as long as the run in a folder goes on; at its end nothing is in flight, and everything is closed."""
         ...
 
     def served(self) -> list[Served]:
@@ -200,7 +200,7 @@ async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     status: Status = "interrupted"
     error: str | None = None
     try:
-        async with models.running():
+        async with models.running(session.folder):
             with session.watchdog:
                 outcome = await session.driver.run(session.plan.program)
         status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"

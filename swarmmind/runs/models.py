@@ -12,9 +12,11 @@ from swarmmind.errors import MissingExtra, SpecError, UserError
 from swarmmind.evals.environments import policies
 from swarmmind.models.cache import Cached
 from swarmmind.models.embed_make import locate_embedder, make_embedder
-from swarmmind.models.make import Address, Endpoints, Sources, identity, locate, make_model
+from swarmmind.models.make import Address, Endpoints, Sources, identity, locate, make_model, serving
 from swarmmind.models.prices import FREE, Price
 from swarmmind.models.served import Served
+from swarmmind.models.vllm.launch import shown
+from swarmmind.models.vllm.program import find_program
 from swarmmind.ports import Embedder, Model
 from swarmmind.runs.plan import Plan
 from swarmmind.spec import EndpointLimits, ModelSpec
@@ -49,7 +51,7 @@ class Models:
         known = prices(plan)
         _check_money(plan)
         answers = {item.text: str(item.target) for item in plan.items if item.target is not None}
-        sources = Sources(self.endpoints, env, policies(), plan.streams, answers)
+        sources = Sources(self.endpoints, env, policies(), plan.streams, answers, folder=plan.loaded.folder)
         self.by_name: dict[str, Model] = {}
         for name, spec in plan.specs.items():
             model = make_model(spec, sources, known[name])
@@ -58,9 +60,16 @@ class Models:
         self.embedder = embedder(plan, sources)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """For as long as a run goes on: servers are watched; at the end every connection and cache is closed."""
-        async with nullcontext() if self._shares else self.endpoints.running():
+    async def running(self, folder: Path | None = None) -> AsyncGenerator[None]:
+        """For as long as a run goes on: servers are started and watched; at the end everything is stopped and closed.
+
+        Args:
+            folder: of the run, for the logs of servers that are started.
+
+        Raises:
+            ServerLost: a server does not come up, or crashes again and again.
+        """
+        async with nullcontext() if self._shares else self.endpoints.running(folder):
             try:
                 yield
             finally:
@@ -100,14 +109,25 @@ def _shared_limits(plan: Plan, spec: EmbedderSpec, env: Mapping[str, str]) -> En
 
 def endpoints(plan: Plan, env: Mapping[str, str]) -> dict[str, str]:
     """Where each model that is not in this process would be reached, and which variable's key it would be sent."""
-    found = {name: _shown(locate(spec, env), spec) for name, spec in plan.specs.items() if spec.provider in _REMOTE}
+    folder = plan.loaded.folder
+    found = {
+        name: _shown(locate(spec, env), spec, env, folder)
+        for name, spec in plan.specs.items()
+        if spec.provider in _REMOTE
+    }
     spec = plan.task.embedder
     if spec.remote:
-        found[f"{spec.name} (embedder)"] = _shown(locate_embedder(spec, env), spec.endpoint())
+        found[f"{spec.name} (embedder)"] = _shown(locate_embedder(spec, env), spec.endpoint(), env, folder)
     return found
 
 
-def _shown(address: Address, spec: ModelSpec) -> str:
+def _shown(address: Address, spec: ModelSpec, env: Mapping[str, str], folder: Path) -> str:
+    if spec.manage:
+        try:
+            what = shown(serving(spec, folder), find_program(env))
+        except UserError as error:
+            return f"no server: {error}"
+        return f"{spec.replicas} server(s) started for it: {what}"
     variable = spec.api_key_env or f"{spec.provider.upper()}_API_KEY"
     return f"{address.base_url} ({f'with the key in {variable}' if address.key else 'without a key'})"
 

@@ -54,10 +54,10 @@ class Roster:
         self.embedder = next(iter(self.by_play.values())).embedder
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
+    async def running(self, folder: Path | None = None) -> AsyncGenerator[None]:
         """See `Models.running`."""
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.endpoints.running())
+            await stack.enter_async_context(self.endpoints.running(folder))
             for models in self.by_play.values():
                 await stack.enter_async_context(models.running())
             yield
