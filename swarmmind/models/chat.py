@@ -43,18 +43,20 @@ class ChatModel:
     async def answer(self, request: Request, call: Call) -> Reply:
         """The reply, over at most `patience.attempts` attempts; `usage` is the sum over all of them.
 
-        A server that refuses to give log-probabilities is asked once more, and from then on, without.
+        A server that refuses log-probabilities or priorities is asked once more, and from then on, without.
 
         Raises:
             Spent: the budget cannot pay for the (next) attempt; it was not sent.
         """
-        wanted = self.writer.wants_logprobs(request.output)
-        sent = await self._send(request, call)
-        failure, usage = sent.failure, sent.usage
-        if wanted and failure is not None and failure.kind == "refused" and "logprobs" in failure.message:
-            self.writer.no_logprobs = True
+        usage, optional = Usage(), self.writer.optional(request)
+        while True:
             sent = await self._send(request, call)
             failure, usage = sent.failure, usage + sent.usage
+            refused = [name for name in optional if failure and failure.kind == "refused" and name in failure.message]
+            if not refused:
+                break
+            self.writer.refused.update(refused)  # others may have found out meanwhile
+            optional = [name for name in optional if name not in refused]
         if failure is not None:
             return Reply(failure=failure, usage=usage)
         said: wire.Completion = sent.value

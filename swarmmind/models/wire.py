@@ -22,6 +22,7 @@ _CHOICE = "choice"  # the only property of the document that an option is wrappe
 _MESSAGE_OVERHEAD_TOKENS = 16  # what a chat template puts round a message; generous
 _PROMPT_OVERHEAD_TOKENS = 64  # and round them all
 _MAX_CACHED = 1024
+_LOGPROBS = {"logprobs": True, "top_logprobs": logprobs.TOP}
 
 
 class Body(NamedTuple):
@@ -52,7 +53,7 @@ class Writer:
         extra: further fields, merged into the body.
 
     Attributes:
-        no_logprobs: whether the server has refused requests for log-probabilities, so that they are no longer made.
+        refused: fields that may be left out and that the server has refused, so that they are no longer sent.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Writer:
         self.model, self.max_tokens_field = model, max_tokens_field
         self.dialect: Dialect = dialect
         self.extra = dict(extra or {})
-        self.no_logprobs = False
+        self.refused = set[str]()
         self._encode = msgspec.json.Encoder().encode
         self._messages: dict[Message, _Written] = {}
         self._outputs: dict[int, tuple[Output, dict[str, msgspec.Raw]]] = {}
@@ -87,8 +88,8 @@ class Writer:
         if sampling.stop:
             fields["stop"] = sampling.stop
         fields.update(shape)
-        if self.wants_logprobs(request.output):
-            fields.update(logprobs=True, top_logprobs=logprobs.TOP)
+        for name in self.optional(request):
+            fields.update(_LOGPROBS if name == "logprobs" else {name: request.agent.priority})
         if self.extra:
             fields.update(self.extra)
         tokens = _PROMPT_OVERHEAD_TOKENS + sum(len(raw) for raw in shape.values())
@@ -96,9 +97,17 @@ class Writer:
             tokens += _MESSAGE_OVERHEAD_TOKENS + _utf8_length(message.content)
         return Body(self._encode(fields), tokens, prefixes.joined([parts for _, parts in written]))
 
-    def wants_logprobs(self, output: Output) -> bool:
-        """Whether an ask for this output is an ask for log-probabilities too."""
-        return isinstance(output, Choice) and output.logprobs and not self.no_logprobs
+    def optional(self, request: Request) -> list[str]:
+        """What is sent with a request and may be left out: `logprobs`, and the `priority` of an agent that has one.
+
+        vLLM takes priorities with `--scheduling-policy priority`, and refuses them otherwise.
+        """
+        wanted: list[str] = []
+        if isinstance(request.output, Choice) and request.output.logprobs:
+            wanted.append("logprobs")
+        if self.dialect == "vllm" and request.agent.priority:
+            wanted.append("priority")
+        return [name for name in wanted if name not in self.refused]
 
     def _message(self, message: Message, shared: bool) -> _Written:
         known = self._messages.get(message)

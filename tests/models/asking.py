@@ -65,5 +65,8 @@ class Replayed:
             raise step
         return step
 
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        return HttpResponse(404, {}, b"")
+
     async def close(self) -> None:
         return

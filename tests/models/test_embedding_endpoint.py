@@ -55,6 +55,9 @@ class Posted:
             raise step
         return HttpResponse(200, {}, step) if isinstance(step, bytes) else step
 
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        return HttpResponse(404, {}, b"")
+
     async def close(self) -> None: ...
 
 
