@@ -11,10 +11,10 @@ from typing import Any
 import anyio
 from anyio.abc import SocketStream
 
-from swarmmind.runtime.remote.staff import Staff
 from swarmmind.runtime.remote.head import Head
 from swarmmind.runtime.remote.link import Link, LinkBroken
 from swarmmind.runtime.remote.messages import Order
+from swarmmind.runtime.remote.staff import Staff
 from swarmmind.runtime.remote.worker import work
 
 _SIZE_BYTES = 8

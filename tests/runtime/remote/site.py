@@ -1,0 +1,196 @@
+"""A run whose pieces are executed by workers: what the head and the workers of these tests have in common."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import anyio
+import msgspec
+
+from swarmmind.agents.asker import Asker
+from swarmmind.effects import AnyOf, Ask, Limits, Nested, Now, Outcome, Program, Quorum, Record, Sleep
+from swarmmind.models.embed_hashing import Hashing
+from swarmmind.models.embedding import Embeddings
+from swarmmind.models.local import Scripted, ScriptedFunction
+from swarmmind.ports import Context, Model
+from swarmmind.rng import Streams
+from swarmmind.runtime.budget import Purse
+from swarmmind.runtime.clock import RealClock
+from swarmmind.runtime.driver import Driver
+from swarmmind.runtime.engines.processes import Processes
+from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.handler import Handler
+from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.remote.head import Head, RemoteHandler
+from swarmmind.runtime.remote.messages import Order
+from swarmmind.runtime.world import World
+from swarmmind.testing.play import MODEL, echo
+from swarmmind.traces import Embed
+
+from ..stage import ask
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What came of a piece."""
+
+    said: list[str]
+    calls: int
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A piece of work, kept like an episode."""
+
+    result: ClassVar[Any] = Made
+    kept: ClassVar[bool] = True
+
+    name: str
+    seed: int = 0
+
+    def label(self) -> str:
+        return f"{self.name}.{self.seed}"
+
+
+class Pieces:
+    """Executes pieces, each with a program of every kind of awaiting."""
+
+    at_once = 4
+
+    def __init__(self, program: Callable[[Context, Piece], Program]) -> None:
+        self._program = program
+        self.known = 0
+
+    def __call__(self, piece: Piece, flight: Flight) -> Nested:
+        return Nested(lambda ctx: self._program(ctx, piece), "piece", chance=f"piece/{piece.seed}")
+
+    def replayed(self, piece: Piece, flight: Flight, result: Made) -> None:
+        self.known += 1
+
+    def read(self, piece: Piece, outcome: Outcome, meter: Meter | None) -> Made:
+        assert meter is not None
+        said = outcome.value if outcome.ok else [str(outcome.failure)]
+        return Made(said, meter.total().planned)
+
+
+def child(ctx: Context) -> Program:
+    replies = yield [ask(f"c{number}", str(ctx.rng("c").random())) for number in range(2)]
+    return [reply.text for reply in replies]
+
+
+def every_kind(ctx: Context, piece: Piece) -> Program:
+    said: list[str] = [f"{ctx.rng('start').random()}"]
+    for number in range(3):
+        replies = yield Quorum([ask(f"q{i}", f"{number} {len(said)}") for i in range(4)], share=0.5)
+        said += [str(reply and reply.text) for reply in replies]
+        yield [Record("round", {"number": number, "piece": piece.name}), Sleep(0.01)]
+        outcomes = yield [Nested(child, "n", Limits(calls=5)), Nested(child, "m")]
+        said += [str(outcome.value) for outcome in outcomes]
+        arrived = yield AnyOf([ask("x", repr(said[-1])), ask("y", piece.name)])
+        said += [str(delivery.result.text) for delivery in arrived]
+        said += [str(delivery.result.text) for delivery in (yield Now())]
+    return said
+
+
+def root(pieces: list[Piece], ctx: Context) -> Program:
+    made = yield pieces
+    return [one.said for one in made]
+
+
+class Shop(NamedTuple):
+    """See `worker.Workshop`."""
+
+    streams: Streams
+    handlers: Mapping[type, Handler]
+    servants: Any
+    at_once: bool
+
+
+class Nobody:
+    """Servants that need no care."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        yield
+
+
+def slow(request: Any, rng: Any) -> str:
+    return echo(request, rng)
+
+
+def shop(model: Model, program: Callable[[Context, Piece], Program], *, at_once: bool) -> Shop:
+    executes: dict[type, Handler] = {
+        Ask: Asker({MODEL: model}),
+        Embed: Embeddings(Hashing()),
+        Piece: Pieces(program),
+    }
+    return Shop(Streams(7), executes, Nobody(), at_once)
+
+
+def latency(rng: Any) -> float:
+    return rng.uniform(0.01, 0.1)
+
+
+def rehearsal(job: bytes, desk: Any) -> Shop:
+    """The workshop of a rehearsed run."""
+    return shop(ScriptedFunction(echo, latency), every_kind, at_once=True)
+
+
+class Ran(NamedTuple):
+    """What a run came to."""
+
+    outcome: Outcome
+    meter: Meter
+    purse: Purse
+    handler: Pieces
+
+
+def run(
+    journal: Path,
+    pieces: list[Piece],
+    workshop: Callable[[bytes, Any], Shop],
+    *,
+    job: bytes = b"",
+    engine: Processes | None = None,
+    limits: Limits | None = None,
+    gates: Mapping[str, Any] | None = None,
+    beside: Callable[[], Any] | None = None,
+) -> Ran:
+    """Have pieces made: here, or by the workers of an engine."""
+
+    async def main() -> Ran:
+        record = Journal(journal)
+        record.look_up()
+        record.start()
+        here = workshop(job, None)
+        local: Any = here.handlers[Piece]
+        purse, meter = Purse(limits), Meter()
+        try:
+            from swarmmind.runtime.clock import VirtualClock
+
+            clock = RealClock() if engine is not None or not here.at_once else VirtualClock()
+            handlers = dict(here.handlers)
+            if engine is None:
+                driver = Driver(World(record, clock, here.streams, purse, meter), handlers)
+                outcome = await driver.run(partial(root, pieces))
+            else:
+                head = Head(record, lambda name: (gates or {})[name], engine.workers)
+                handlers[Piece] = RemoteHandler(head, local)
+                driver = Driver(World(record, clock, here.streams, purse, meter), handlers)
+                order = Order(f"{workshop.__module__}:{workshop.__qualname__}", job)
+                async with engine.running(head, order), anyio.create_task_group() as group:
+                    if beside is not None:
+                        group.start_soon(beside)
+                    outcome = await driver.run(partial(root, pieces))
+                    group.cancel_scope.cancel()
+            return Ran(outcome, meter, purse, local)
+        finally:
+            record.close()
+
+    return anyio.run(main)
+
+
+__all__ = ["Made", "Piece", "Processes", "Ran", "Scripted", "rehearsal", "run"]
