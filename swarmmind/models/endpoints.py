@@ -52,7 +52,12 @@ class Endpoints:
     """The endpoints of one run: one limiter per server and key, one pool of connections per transport on top.
 
     Replicas have a limiter each. Limits that the user sets hold for all of them together: then they share one.
+
+    Attributes:
+        looks: whether servers are asked what they say of themselves.
     """
+
+    looks = True
 
     def __init__(self) -> None:
         self._limiters: dict[tuple[str, str | None], tuple[EndpointLimits, Limiter]] = {}
@@ -89,10 +94,10 @@ class Endpoints:
         Raises:
             UserError: there is no vLLM to start.
         """
-        wanted = json.dumps([*serving, replicas], sort_keys=True)
-        known = self._fleets.get(wanted)
+        name = wanted(serving, replicas)
+        known = self._fleets.get(name)
         if known is None:
-            known = self._fleets[wanted] = Fleet(serving, replicas, find_program(environ), environ)
+            known = self._fleets[name] = Fleet(serving, replicas, find_program(environ), environ)
         return known
 
     def managed(self, fleet: Fleet, transport: str, limits: EndpointLimits) -> Route:
@@ -143,7 +148,7 @@ class Endpoints:
                 carrier,
                 limiter,
                 server.pulse if server else None,
-                looks=looks and address.base_url != OPENAI_URL,
+                looks=looks and self.looks and address.base_url != OPENAI_URL,
                 capacity=capacity,
             )
         return known
@@ -152,14 +157,24 @@ class Endpoints:
         place = (address.base_url, address.key)
         known = self._limiters.get(place)
         if known is None:
-            made = Limiter(limits.concurrency, limits.requests_per_minute, limits.tokens_per_minute)
-            known = self._limiters[place] = (limits, made)
+            known = self._limiters[place] = (limits, self._new_limiter(str(len(self._limiters)), limits))
         elif known[0] != limits:
             raise UserError(
                 f"two models set different limits for one endpoint, {address.base_url}: "
                 f"{_shown(known[0])} and {_shown(limits)}; give them the same"
             )
         return known[1]
+
+    def _new_limiter(self, name: str, limits: EndpointLimits) -> Limiter:
+        return Limiter(limits.concurrency, limits.requests_per_minute, limits.tokens_per_minute)
+
+    def limiter(self, name: str) -> Limiter:
+        """The limiter of a name: its number, in the order in which models came. Plans of one task name alike."""
+        return list(self._limiters.values())[int(name)][1]
+
+    def fleets(self) -> dict[str, tuple[str, str | None]]:
+        """Of the servers that are started: where they are, with which key, by what they serve."""
+        return {name: (fleet.address, fleet.key) for name, fleet in self._fleets.items()}
 
     @asynccontextmanager
     async def running(self, folder: Path | None = None) -> AsyncGenerator[None]:
@@ -223,6 +238,11 @@ class Endpoints:
         """Close every pool; nothing is in flight any more."""
         for endpoint in self._endpoints.values():
             await endpoint.transport.close()
+
+
+def wanted(serving: Serving, replicas: int) -> str:
+    """What stands for the servers of a model among those of a run."""
+    return json.dumps([*serving, replicas], sort_keys=True)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
