@@ -210,14 +210,15 @@ class RemoteHandler:
     Args:
         head: gives them to workers.
         local: what would execute them here; it is told of results as if they had been replayed.
+        slots: how many of them a worker has at once; as many as `local` would have under way, if left out.
 
     Attributes:
         at_once: how many may be under way, on all workers together.
     """
 
-    def __init__(self, head: Head, local: Handler) -> None:
+    def __init__(self, head: Head, local: Handler, slots: int | None = None) -> None:
         self._head, self._local = head, local
-        self._slots: int = getattr(local, "at_once", _ASKS_PER_WORKER)
+        self._slots: int = slots or getattr(local, "at_once", _ASKS_PER_WORKER)
         self.at_once = self._slots * head.workers
 
     async def __call__(self, effect: Any, flight: Flight) -> Any:
