@@ -61,6 +61,9 @@ class Processes:
         pids: of those that are alive.
     """
 
+    name = "processes"
+    nodes = 1
+
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.pids: list[int] = []

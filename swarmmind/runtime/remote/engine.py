@@ -13,12 +13,24 @@ class Engine(Protocol):
     """Runs workers.
 
     Attributes:
+        name: what people know it by.
         workers: how many it wants.
+        nodes: on how many machines they are, or were.
     """
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        ...
 
     @property
     def workers(self) -> int:
         """How many workers there shall be."""
+        ...
+
+    @property
+    def nodes(self) -> int:
+        """On how many machines they are, or were."""
         ...
 
     def running(self, head: Head, order: Order) -> AbstractAsyncContextManager[Any]:

@@ -33,6 +33,9 @@ class Head:
         journal: the run's.
         gates: the limiter of an endpoint, by the name that workers know it by.
         workers: how many there are to be.
+
+    Attributes:
+        lost: how many were lost so far.
     """
 
     def __init__(self, journal: Journal, gates: Callable[[str], Gate], workers: int) -> None:
@@ -41,6 +44,7 @@ class Head:
         self._seats: dict[int, Seat] = {}
         self._ids = count(1)
         self._error: Exception | None = None
+        self.lost, self._over = 0, False
         self._alone = anyio.Event()
 
     async def perform(self, effect: Any, flight: Flight, slots: int, home: int | None = None) -> Any:
@@ -81,6 +85,7 @@ class Head:
             await seat.run()
         finally:
             was_ready = seat.ready
+            self.lost += was_ready and not self._over
             del self._seats[number]
             with anyio.CancelScope(shield=True):
                 await self._lost(seat.leave())
@@ -103,6 +108,7 @@ class Head:
 
     def say_goodbye(self) -> None:
         """Tell all workers that the run is over."""
+        self._over = True
         for seat in self._seats.values():
             seat.outbox.put(Bye())
 
