@@ -62,10 +62,14 @@ class RayActors:
 
     Attributes:
         workers: the same.
+        nodes: how many machines the cluster has.
     """
+
+    name = "ray"
 
     def __init__(self, ray: Any, workers: int) -> None:
         self._ray, self.workers = ray, workers
+        self.nodes = sum(node["Alive"] and node["Resources"].get("CPU", 0) > 0 for node in ray.nodes())
         self._lost = (ray.exceptions.RayError,)
 
     def running(self, head: Head, order: Order) -> AbstractAsyncContextManager[Any]:
