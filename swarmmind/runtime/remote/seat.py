@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -92,7 +93,7 @@ class _Request:
 
     def now(self) -> float:
         """Seconds; workers of one run measure their own waiting."""
-        return anyio.current_time()
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

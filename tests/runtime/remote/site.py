@@ -13,26 +13,30 @@ import msgspec
 
 from swarmmind.agents.asker import Asker
 from swarmmind.effects import AnyOf, Ask, Limits, Nested, Now, Outcome, Program, Quorum, Record, Sleep
+from swarmmind.models.distant import DistantEndpoints
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embedding import Embeddings
-from swarmmind.models.local import Scripted, ScriptedFunction
+from swarmmind.models.endpoints import Endpoints
+from swarmmind.models.local import ScriptedFunction
+from swarmmind.models.make import Sources, make_model
 from swarmmind.ports import Context, Model
 from swarmmind.rng import Streams
 from swarmmind.runtime.budget import Purse
-from swarmmind.runtime.clock import RealClock
+from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver
-from swarmmind.runtime.engines.processes import Processes
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.remote.engine import Engine
 from swarmmind.runtime.remote.head import Head, RemoteHandler
 from swarmmind.runtime.remote.messages import Order
 from swarmmind.runtime.world import World
+from swarmmind.spec.model import EndpointLimits, ModelSpec
+from swarmmind.testing.fake_endpoint import FakeEndpoint
 from swarmmind.testing.play import MODEL, echo
 from swarmmind.traces import Embed
-
-from ..stage import ask
+from tests.runtime.stage import ask
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -95,6 +99,16 @@ def every_kind(ctx: Context, piece: Piece) -> Program:
     return said
 
 
+def steps(ctx: Context, piece: Piece) -> Program:
+    said: list[str] = []
+    for number in range(3):
+        replies = yield [ask(f"q{i}", f"{piece.name} {number} {len(said)}") for i in range(3)]
+        said += [str(reply.text or reply.failure) for reply in replies]
+        outcome = (yield [Nested(child, "n", Limits(calls=2))])[0]
+        said.append(str(outcome.value))
+    return said
+
+
 def root(pieces: list[Piece], ctx: Context) -> Program:
     made = yield pieces
     return [one.said for one in made]
@@ -117,10 +131,6 @@ class Nobody:
         yield
 
 
-def slow(request: Any, rng: Any) -> str:
-    return echo(request, rng)
-
-
 def shop(model: Model, program: Callable[[Context, Piece], Program], *, at_once: bool) -> Shop:
     executes: dict[type, Handler] = {
         Ask: Asker({MODEL: model}),
@@ -128,6 +138,27 @@ def shop(model: Model, program: Callable[[Context, Piece], Program], *, at_once:
         Piece: Pieces(program),
     }
     return Shop(Streams(7), executes, Nobody(), at_once)
+
+
+class Setting(msgspec.Struct):
+    """The job of a run against a server."""
+
+    base_url: str
+    concurrency: int | None = None
+    program: str = "steps"
+
+
+PROGRAMS = {"steps": steps}
+
+
+def real(job: bytes, desk: Any) -> Shop:
+    """The workshop of a run against a server."""
+    setting = msgspec.json.decode(job, type=Setting)
+    endpoints = Endpoints() if desk is None else DistantEndpoints(desk, {})
+    limits = EndpointLimits(concurrency=setting.concurrency)
+    spec = ModelSpec(name="vllm/m", base_url=setting.base_url, limits=limits)
+    model = make_model(spec, Sources(endpoints))
+    return shop(model, PROGRAMS[setting.program], at_once=False)._replace(servants=endpoints)
 
 
 def latency(rng: Any) -> float:
@@ -154,43 +185,46 @@ def run(
     workshop: Callable[[bytes, Any], Shop],
     *,
     job: bytes = b"",
-    engine: Processes | None = None,
+    engine: Engine | None = None,
     limits: Limits | None = None,
-    gates: Mapping[str, Any] | None = None,
-    beside: Callable[[], Any] | None = None,
+    server: FakeEndpoint | None = None,
+    concurrency: int | None = None,
+    program: str = "steps",
+    beside: Callable[[Head, Any], Any] | None = None,
 ) -> Ran:
-    """Have pieces made: here, or by the workers of an engine."""
+    """Have pieces made: here, or by the workers of an engine; `beside` is run with the head."""
 
     async def main() -> Ran:
         record = Journal(journal)
         record.look_up()
         record.start()
-        here = workshop(job, None)
+        if server is not None:
+            await server.start()
+        told = msgspec.json.encode(Setting(server.base_url, concurrency, program)) if server else job
+        here = workshop(told, None)
         local: Any = here.handlers[Piece]
         purse, meter = Purse(limits), Meter()
         try:
-            from swarmmind.runtime.clock import VirtualClock
-
             clock = RealClock() if engine is not None or not here.at_once else VirtualClock()
             handlers = dict(here.handlers)
             if engine is None:
                 driver = Driver(World(record, clock, here.streams, purse, meter), handlers)
-                outcome = await driver.run(partial(root, pieces))
+                async with here.servants.running():
+                    outcome = await driver.run(partial(root, pieces))
             else:
-                head = Head(record, lambda name: (gates or {})[name], engine.workers)
+                head = Head(record, lambda name: here.servants.limiter(name), engine.workers)
                 handlers[Piece] = RemoteHandler(head, local)
                 driver = Driver(World(record, clock, here.streams, purse, meter), handlers)
-                order = Order(f"{workshop.__module__}:{workshop.__qualname__}", job)
-                async with engine.running(head, order), anyio.create_task_group() as group:
-                    if beside is not None:
-                        group.start_soon(beside)
-                    outcome = await driver.run(partial(root, pieces))
-                    group.cancel_scope.cancel()
+                order = Order(f"{workshop.__module__}:{workshop.__qualname__}", told)
+                async with here.servants.running(), engine.running(head, order):
+                    if beside is None:
+                        outcome = await driver.run(partial(root, pieces))
+                    else:
+                        outcome = await beside(head, driver.run(partial(root, pieces)))
             return Ran(outcome, meter, purse, local)
         finally:
+            if server is not None:
+                await server.stop()
             record.close()
 
     return anyio.run(main)
-
-
-__all__ = ["Made", "Piece", "Processes", "Ran", "Scripted", "rehearsal", "run"]
