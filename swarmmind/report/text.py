@@ -92,6 +92,15 @@ def bill_line(usage: Mapping[str, Any]) -> str:
     )
 
 
+def cache_line(served: Any) -> str:
+    """What servers had in their prefix caches, by their own counters; empty if none of them says so."""
+    told = [one for one in served or [] if one.get("cached_tokens") is not None and one.get("prompt_tokens")]
+    if not told:
+        return ""
+    prompt, cached = (sum(one[name] for one in told) for name in ("prompt_tokens", "cached_tokens"))
+    return f"{share(cached, prompt)} of {number(prompt)} prompt tokens, by the server's own counters"
+
+
 def plain(value: Any) -> str:
     """A value as text: a string as it is, `None` is `unknown`, anything else as JSON."""
     if value is None:
@@ -130,6 +139,8 @@ def lines(result: Mapping[str, Any], context: str = "") -> list[str]:
         if counts.get("finished") != counts.get("planned"):
             found.append(f"  {role}: {coverage_line(counts)}")
     found.append(f"bill: {bill_line(result.get('usage') or {})}")
+    cache = cache_line(result.get("served"))
+    found += [f"prefix cache: {cache}"] if cache else []
     if context:
         found.append(f"context: {context}")
     for failure in result.get("failures") or []:

@@ -46,6 +46,14 @@ def test_a_result_without_anything_is_unknown_not_zero():
     ]
 
 
+def test_what_servers_had_in_their_prefix_caches_is_their_own_word():
+    one = {"url": "http://a", "prompt_tokens": 1000, "cached_tokens": 900}
+    silent = {"url": "http://b", "prompt_tokens": None, "cached_tokens": None}
+    told = "prefix cache: 70 % of 2,000 prompt tokens, by the server's own counters"
+    assert told in lines({"served": [one, silent, {**one, "cached_tokens": 500}]})
+    assert not [line for line in lines({"served": [silent]}) if "prefix cache" in line]
+
+
 def test_metrics_are_read_at_a_glance():
     few = lines({"metrics": {"entropy": 0.93221, "events": 24.0, "gain": -1e-7}})
     assert "metrics: entropy 0.9322, events 24, gain -1e-07" in few
