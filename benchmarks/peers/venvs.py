@@ -16,23 +16,26 @@ class NotInstalled(Exception):
     """A peer cannot be installed; the message says why, in one line."""
 
 
-def python_of(peer: Peer) -> Path:
+def python_of(peer: Peer, root: Path = PEERS_FOLDER) -> Path:
     """The interpreter a peer runs with; what it needs is installed first, unless it was for the same requirements.
+
+    Args:
+        peer: whose.
+        root: where its environment is, or is made.
 
     Raises:
         NotInstalled: pip failed.
     """
     if not peer.requirements:
         return Path(sys.executable)
-    folder = PEERS_FOLDER / peer.name
+    folder = root / peer.name
     python, mark = folder / "bin" / "python", folder / ".installed"
     wanted = "\n".join(peer.requirements)
     if mark.exists() and mark.read_text(encoding="utf-8") == wanted:
         return python
     print(f"installing {peer.label} ...", file=sys.stderr, flush=True)
-    if not python.exists():
-        _run([sys.executable, "-m", "venv", str(folder)])
-    _run([str(python), "-m", "pip", "install", "--quiet", *peer.requirements])
+    _run([sys.executable, "-m", "venv", str(folder)])  # one that was interrupted is completed
+    _run([str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *peer.requirements])
     mark.write_text(wanted, encoding="utf-8")
     return python
 
@@ -40,7 +43,8 @@ def python_of(peer: Peer) -> Path:
 def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise NotInstalled(last_line(done.stderr) or f"exit code {done.returncode}")
+        errors = "\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR"))
+        raise NotInstalled(last_line(errors or done.stderr) or f"exit code {done.returncode}")
 
 
 def last_line(text: str) -> str:

@@ -19,7 +19,7 @@ from benchmarks.peers.endpoint import REPLY
 from benchmarks.peers.processes import Endpoint
 from benchmarks.peers.summary import Sample, lines, summarize, value
 from benchmarks.peers.swarmmind import workload as own
-from benchmarks.peers.venvs import last_line, python_of
+from benchmarks.peers.venvs import NotInstalled, last_line, python_of
 
 CPU = Workload("fan_out_200", {"workload": "fan_out"}, "cpu_ms_per_call")
 HERE = Path(__file__).parents[2] / "benchmarks" / "peers"
@@ -216,6 +216,15 @@ def test_only_known_peers_can_be_named(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit):
         main(["--only", "lanchain"])
     assert "invalid choice: 'lanchain'" in capsys.readouterr().err
+
+
+def test_an_environment_that_cannot_be_made_says_why_and_one_that_was_made_is_taken(tmp_path: Path):
+    nothing = tmp_path / "nothing"
+    peer = Peer("lost", "Lost", "framework", (str(nothing),))
+    with pytest.raises(NotInstalled, match=r"ERROR: .*nothing"):
+        python_of(peer, tmp_path)
+    (tmp_path / "lost" / ".installed").write_text(str(nothing))
+    assert python_of(peer, tmp_path) == tmp_path / "lost" / "bin" / "python"
 
 
 def test_why_is_the_last_line_that_says_something():
