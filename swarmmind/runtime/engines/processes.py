@@ -76,7 +76,8 @@ class Processes:
     async def _hire(self) -> AsyncGenerator[Link]:
         ours, theirs = socket.socketpair()
         with closing(theirs):
-            command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+            begin = f"import anyio; from {__name__} import main; anyio.run(main, {theirs.fileno()})"
+            command = [sys.executable, "-c", begin]
             process = await anyio.open_process(
                 command, stdin=None, stdout=None, stderr=None, pass_fds=[theirs.fileno()]
             )
@@ -96,7 +97,3 @@ async def main(descriptor: int) -> None:
     """Be a worker at the socket that was inherited."""
     async with await SocketStream.from_socket(descriptor) as stream:
         await work(SocketLink(stream))
-
-
-if __name__ == "__main__":
-    anyio.run(main, int(sys.argv[1]))
