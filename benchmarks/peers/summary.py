@@ -67,6 +67,7 @@ def lines(document: Mapping[str, Any]) -> list[str]:
     shown = ["  ".join(f"{text:{'<' if not at else '>'}{wide[at]}}" for at, text in enumerate(row)) for row in rows]
     ideal = document["ideal_ms"]
     shown.append(f"ideal wall: DAG {ideal['layered']:.0f} ms, debate {ideal['debate']:.0f} ms")
+    shown.append("everybody on asyncio's own event loop, unless named otherwise")
     return shown + [f"{name}: not measured: {why}" for name, why in document["failed"].items()]
 
 
