@@ -219,7 +219,8 @@ class Execution:
         elif isinstance(result, Embedding):
             frame.meter.spend(flight.paid, result.usage)
         if keep and not never_made(result):
-            timing = Timing(self._clock.now() - flight.started, flight.queued_seconds)
+            seconds = self._clock.now() - flight.started if flight.seconds is None else flight.seconds
+            timing = Timing(seconds, flight.queued_seconds)
             self._journal.result(flight.key, flight.effect, flight.request, result, timing)
         if flight.callbacks:
             flight.release()

@@ -246,6 +246,7 @@ class Flight:
         child: the frame that answers it, if a program does.
         paid: what its requests have cost so far.
         replaying: its result came from the journal and is paid for.
+        seconds: how long it took on the clock of whoever executed it, if that was not the run's.
         timer: what it has set on the clock.
     """
 
@@ -267,6 +268,7 @@ class Flight:
         "queued_seconds",
         "replaying",
         "request",
+        "seconds",
         "started",
         "step",
         "timer",
@@ -285,6 +287,7 @@ class Flight:
         self.over = self.late = self.replaying = False
         self.paid = Usage()
         self.queued_seconds = 0.0
+        self.seconds: float | None = None
         self.started = world.clock.now()
         seconds = getattr(effect, "deadline_seconds", None)
         self.deadline: float | None = None if seconds is None else self.started + seconds

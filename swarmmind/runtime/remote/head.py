@@ -127,6 +127,7 @@ class Head:
         else:
             task.result = msgspec.json.decode(message.result, type=type(task.effect).result)
         flight.queued(message.queued_seconds)
+        flight.seconds = message.seconds
         task.over.set()
         self.deal()
 

@@ -174,7 +174,8 @@ class Host(Driver):
         if not asked:
             paid, queued = Usage(), 0.0
         counts = None if asked else counted(berth.meter)
-        self._desk.outbox.put(Done(work.id, body, counts, msgspec.msgpack.encode(paid), freed, queued))
+        seconds = 0.0 if flight is None else self.clock.now() - flight.started
+        self._desk.outbox.put(Done(work.id, body, counts, msgspec.msgpack.encode(paid), freed, queued, seconds))
 
 
 def _nothing() -> Any:

@@ -225,6 +225,7 @@ class Done(msgspec.Struct, tag="done", array_like=True):
         paid: what its own requests have cost, as MessagePack.
         freed: tickets of places that are free once the result is durable.
         queued_seconds: how long it waited for places.
+        seconds: how long it took, on the worker's clock.
     """
 
     id: int
@@ -233,6 +234,7 @@ class Done(msgspec.Struct, tag="done", array_like=True):
     paid: bytes
     freed: list[int]
     queued_seconds: float
+    seconds: float
 
 
 class Crashed(msgspec.Struct, tag="crashed", array_like=True):
