@@ -341,6 +341,19 @@ class Quorum(msgspec.Struct, frozen=True):
     late: Literal["drop", "keep"] = "drop"
 
 
+class Pause(tuple[Any, ...]):
+    """Nothing is asked for: whatever else the event loop has to do is done, if it is time for that; answered with `[]`.
+
+    A program that computes for long, e.g. for each of 10,000 agents, yields `PAUSE` now and then. That is no yield of
+    its own: it has no number, nothing is journaled, and the keys of effects are the same with and without it.
+    """
+
+    __slots__ = ()
+
+
+PAUSE = Pause()
+
+
 class Delivery(NamedTuple):
     """One arrival of an `AnyOf` or `Now`: the very effect that was yielded, and its result."""
 
@@ -352,6 +365,7 @@ Awaiting: TypeAlias = Sequence[Any] | AnyOf | Now | Quorum
 Program: TypeAlias = Generator[Awaiting, Any, Any]
 
 __all__ = [
+    "PAUSE",
     "TEXT",
     "Agent",
     "AnyOf",
@@ -369,6 +383,7 @@ __all__ = [
     "Now",
     "Outcome",
     "Output",
+    "Pause",
     "Program",
     "Quorum",
     "Record",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from swarmmind.effects import AnyOf, Ask, Delivery, Nested, Now, Program, Quorum, Reply, Usage
+from swarmmind.effects import PAUSE, AnyOf, Ask, Delivery, Nested, Now, Program, Quorum, Reply, Usage
 from swarmmind.errors import Stop
 from swarmmind.optimizers.hearing import Past
 from swarmmind.optimizers.study import Step
@@ -45,6 +45,9 @@ def watched(program: Program, seen: list[Exchange], strand: str = "") -> Program
             wanted = program.send(results) if stop is None else program.throw(stop)
         except StopIteration as end:
             return end.value
+        if wanted is PAUSE:
+            stop, results = None, (yield wanted)
+            continue
         effects, inside = watch.begin(wanted)
         stop = None
         try:

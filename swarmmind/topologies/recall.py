@@ -17,6 +17,7 @@ from swarmmind.effects import Agent, Message, Program, Record, Reply
 from swarmmind.errors import Failed
 from swarmmind.ports import Memory
 from swarmmind.runtime.journal import characters
+from swarmmind.topologies.pace import each
 from swarmmind.topologies.society import Society
 from swarmmind.traces import ANSWER, PROMPT, Embed, Load, Loaded, Persist, Persisted, Query, Trace, Vector
 
@@ -38,8 +39,11 @@ def recall(
     """
     memory = society.memory
     vectors = (yield from embedded(texts)) if memory.embeds else [None] * len(texts)
-    queries = [Query(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-    return [memory.sense(agent.id, query, rng) for agent, query in zip(agents, queries, strict=True)]
+
+    def sense(agent: Agent, text: str, vector: Vector | None) -> tuple[Trace, ...]:
+        return memory.sense(agent.id, Query(text, vector), rng)
+
+    return (yield from each(sense, agents, texts, vectors))
 
 
 def remember(society: Society, deposits: Sequence[tuple[str, Trace]]) -> Steps[None]:
@@ -51,8 +55,12 @@ def remember(society: Society, deposits: Sequence[tuple[str, Trace]]) -> Steps[N
     memory = society.memory
     meant = [trace for _, trace in deposits if trace.kind != PROMPT]
     vectors = iter((yield from embedded([trace.text for trace in meant])) if memory.embeds else [])
-    for scope, trace in deposits:
+
+    def deposit(entry: tuple[str, Trace]) -> None:
+        scope, trace = entry
         memory.deposit(scope, trace, next(vectors, None) if trace.kind != PROMPT else None)
+
+    yield from each(deposit, deposits)
     yield from persisted(memory)
 
 

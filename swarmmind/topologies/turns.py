@@ -8,8 +8,10 @@ from typing import Any
 from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Agent, Ask, Message, Output, Reply, Sampling
 from swarmmind.errors import Stop
+from swarmmind.topologies.pace import each
 from swarmmind.topologies.recall import Steps, exchange, recall, remember
 from swarmmind.topologies.society import Society
+from swarmmind.traces import Trace
 
 
 def turn(
@@ -42,15 +44,21 @@ def turn(
     wanted = question.output if output is None else output
     seen = observations or [{"question": question.text}] * len(agents)
     shown = yield from recall(society, agents, [question.text] * len(agents))
-    replies: list[Reply] = yield [
-        Ask(a, (*society.system(a), *remembered(traces, prompt)), wanted, sampling, observation=observed)
-        for a, prompt, traces, observed in zip(agents, prompts, shown, seen, strict=True)
-    ]
+
+    def ask(agent: Agent, prompt: Message, traces: Sequence[Trace], observed: Any) -> Ask:
+        messages = (*society.system(agent), *remembered(traces, prompt))
+        return Ask(agent, messages, wanted, sampling, observation=observed)
+
+    replies: list[Reply] = yield (yield from each(ask, agents, prompts, shown, seen))
     society.policy.check(replies)
     read = question.answer if output is None else _nothing
-    said = zip(agents, prompts, replies, strict=True)
+
+    def said(agent: Agent, prompt: Message, reply: Reply) -> list[tuple[str, Trace]]:
+        return exchange(agent, prompt, reply, read(reply))
+
+    turns = yield from each(said, agents, prompts, replies)
     try:
-        yield from remember(society, [each for a, prompt, r in said for each in exchange(a, prompt, r, read(r))])
+        yield from remember(society, [entry for turn in turns for entry in turn])
     except Stop as stop:  # the replies are there, whether they can be remembered or not
         raise Stop(stop.limit, replies) from stop
     return replies

@@ -14,8 +14,10 @@ from swarmmind.agents.prompts import remembered
 from swarmmind.effects import Agent, Ask, Choice, Output, Program, Record, Reply
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context
+from swarmmind.topologies.pace import each
 from swarmmind.topologies.recall import exchange, recall, remember
 from swarmmind.topologies.society import Society, Topology
+from swarmmind.traces import Trace
 
 
 def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 5, logprobs: bool = False) -> Program:
@@ -24,8 +26,7 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     Args:
         ctx: the program's place.
         society: its agents are asked in turn, the first one again after the last.
-        samples: how many answers; at least 1. With a population of more than one, each agent gives
-            at least one.
+        samples: how many answers; at least 1, and each agent gives at least one.
         logprobs: for a question of choices: ask every agent once, whatever `samples` is, and take the distribution of
             its answer for its vote; an agent whose server gives none casts a whole vote. One call then says what
             infinitely many samples at temperature 1 would.
@@ -37,15 +38,16 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
     voters, output = _voters(society, samples, logprobs), _output(society, logprobs)
     prompt, seen = question.prompt(), {"question": question.text, "do": "answer"}
     shown = yield from recall(society, voters, [question.text] * len(voters))
+
+    def ask(agent: Agent, traces: Sequence[Trace]) -> Ask:
+        return Ask(agent, (*society.system(agent), *remembered(traces, prompt)), output, observation=seen)
+
     try:
-        replies = yield [
-            Ask(a, (*society.system(a), *remembered(traces, prompt)), output, observation=seen)
-            for a, traces in zip(voters, shown, strict=True)
-        ]
+        replies = yield (yield from each(ask, voters, shown))
     except Stop as stop:
         replies = stop.results
     society.policy.check(replies)
-    answers = [question.answer(reply) for reply in replies]
+    answers = yield from each(question.answer, replies)
     said = zip(voters, replies, answers, strict=True)
     turns = [turn for a, reply, answer in said for turn in exchange(a, prompt, reply, answer)]
     with suppress(Stop):  # the votes are there, whether they can be remembered or not

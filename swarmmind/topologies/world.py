@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from swarmmind.agents.prompts import remembered
-from swarmmind.effects import Agent, Ask, Message, Program, Record
+from swarmmind.effects import Agent, Ask, Message, Program, Record, Reply
 from swarmmind.errors import Stop, UserError
 from swarmmind.ports import Context, Environment, Turn
+from swarmmind.topologies.pace import each
 from swarmmind.topologies.recall import exchange, passed, recall, remember
 from swarmmind.topologies.society import Society, Topology
 from swarmmind.traces import Trace
@@ -31,15 +34,13 @@ def world(ctx: Context, society: Society) -> Program:
             turns = environment.turns()
             acting = [players[name] for name in turns]
             shown = yield from recall(society, acting, [turn.messages[-1].content for turn in turns.values()])
-            told = zip(acting, turns.values(), shown, strict=True)
-            replies = yield [_ask(society, agent, turn, traces) for agent, turn, traces in told]
+            replies = yield (yield from each(partial(_ask, society), acting, turns.values(), shown))
             if society.policy.kind != "skip":
                 society.policy.check(replies)
-            heard = zip(acting, turns.values(), replies, strict=True)
-            acts = [entry for agent, turn, reply in heard for entry in exchange(agent, turn.messages[-1], reply)]
+            acts = yield from each(_exchange, acting, turns.values(), replies)
             environment.step(dict(zip(turns, replies, strict=True)))  # what was paid for counts, remembered or not
             number += 1
-            yield from remember(society, acts)
+            yield from remember(society, [entry for act in acts for entry in act])
             yield from passed(society.memory, number)
             yield [Record("round", environment.frame())]
     except Stop:
@@ -65,6 +66,10 @@ def _checked(society: Society) -> Environment:
 def _ask(society: Society, agent: Agent, turn: Turn, shown: tuple[Trace, ...]) -> Ask:
     messages = (*society.system(agent), *turn.messages[:-1], *remembered(shown, turn.messages[-1]))
     return Ask(agent, _one_system(messages), turn.output, observation=turn.observation)
+
+
+def _exchange(agent: Agent, turn: Turn, reply: Reply) -> list[tuple[str, Trace]]:
+    return exchange(agent, turn.messages[-1], reply)
 
 
 def _one_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
