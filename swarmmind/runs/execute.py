@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack, nullcontext
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, cast
@@ -20,12 +20,15 @@ from swarmmind.evals.sandbox.handler import Sandbox
 from swarmmind.evals.sandbox.tests import RunTests
 from swarmmind.memory.store import Stores
 from swarmmind.models.embedding import Embeddings
+from swarmmind.models.endpoints import Endpoints
 from swarmmind.models.served import Served
 from swarmmind.ports import Embedder
 from swarmmind.runs import folder as folders
+from swarmmind.runs.job import Crowd
 from swarmmind.runs.models import Models, unpriced
 from swarmmind.runs.plan import Plan
-from swarmmind.runs.result import Coverage, Result, Status
+from swarmmind.runs.prefix_cache import misses
+from swarmmind.runs.result import Coverage, Result, Status, Workers
 from swarmmind.runs.rows import doubts
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
@@ -33,6 +36,7 @@ from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
+from swarmmind.runtime.remote.head import Head
 from swarmmind.runtime.watchdog import Watchdog
 from swarmmind.runtime.world import World
 from swarmmind.traces import Embed, Load, Persist
@@ -69,6 +73,11 @@ class Servants(Protocol):
         """What turns its texts into vectors."""
         ...
 
+    @property
+    def endpoints(self) -> Endpoints:
+        """The servers that they ask."""
+        ...
+
     def running(self, folder: Path | None = None) -> AbstractAsyncContextManager[None]:
         """For as long as the run in a folder goes on; at its end nothing is in flight, and everything is closed."""
         ...
@@ -91,6 +100,8 @@ class Session(NamedTuple):
         began: when, on this process's clock.
         seconds_before: that earlier sessions took.
         watchdog: how the event loop fared.
+        crowd: workers in other processes.
+        head: who gives them work.
     """
 
     plan: Plan
@@ -102,6 +113,14 @@ class Session(NamedTuple):
     began: float
     seconds_before: float
     watchdog: Watchdog
+    crowd: Crowd | None = None
+    head: Head | None = None
+
+    def hiring(self) -> AbstractAsyncContextManager[Any]:
+        """Workers, for as long as the run goes on."""
+        if self.crowd is None or self.head is None:
+            return nullcontext()
+        return self.crowd.engine.running(self.head, self.crowd.order(self.folder.name, self.models.endpoints))
 
 
 Tell = Callable[[Session, Outcome | None, Status, str | None], Result]
@@ -119,6 +138,7 @@ class Manner(NamedTuple):
         episodes: see `Progress`.
         begin: writes what describes the run, and what of its journal is to be done anew, once the folder is this
             process's alone.
+        crowd: workers in other processes that execute parts of it.
     """
 
     tell: Tell
@@ -127,6 +147,16 @@ class Manner(NamedTuple):
     with_report: bool = False
     episodes: Callable[[], tuple[int, int]] | None = None
     begin: Callable[[Journal], None] | None = None
+    crowd: Crowd | None = None
+
+
+def plain(crowd: Crowd | None = None) -> Manner:
+    """That of a run that is neither study nor eval.
+
+    Args:
+        crowd: workers in other processes.
+    """
+    return Manner(result_of, with_report=True, crowd=crowd)
 
 
 async def execute(
@@ -148,13 +178,14 @@ async def execute(
         Diverged: the task or its code changed since the run was started.
         JournalError: the disk cannot be written.
     """
-    manner = manner or Manner(result_of, with_report=True)
+    manner = manner or plain()
     with ExitStack() as stack:
         journal = Journal(folder / folders.JOURNAL)
         stack.callback(journal.close)
         if manner.looks_up:
             journal.look_up()
-        clock = VirtualClock() if plan.rehearsable else RealClock()
+        crowd = manner.crowd
+        clock = VirtualClock() if plan.rehearsable and crowd is None else RealClock()
         meter = Meter()
         purse = Purse(plan.task.budget.limits())
         stores = _stores(plan, models, folder)
@@ -162,10 +193,13 @@ async def execute(
         work = (
             handlers(plan, cast("Models", models), stores) if manner.handlers is None else manner.handlers(plan, stores)
         )
+        head = None if crowd is None else crowd.head(journal, models.endpoints)
+        if crowd is not None and head is not None:
+            work = crowd.handed_out(head, plan, work)
         driver = Driver(World(journal, clock, plan.streams, purse, meter), work)
         before = journal.meta("seconds") or 0.0
         watchdog = Watchdog(watching=not clock.virtual)
-        session = Session(plan, folder, journal, meter, driver, models, time.monotonic(), before, watchdog)
+        session = Session(plan, folder, journal, meter, driver, models, time.monotonic(), before, watchdog, crowd, head)
         _check_same(session, models)
         if manner.begin is not None:
             manner.begin(journal)
@@ -200,7 +234,7 @@ async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     status: Status = "interrupted"
     error: str | None = None
     try:
-        async with models.running(session.folder):
+        async with models.running(session.folder), session.hiring():
             with session.watchdog:
                 outcome = await session.driver.run(session.plan.program)
         status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"
@@ -270,10 +304,20 @@ def result_of(session: Session, outcome: Outcome | None, status: Status, error: 
         warnings=[
             *_warnings(plan, meter.usage),
             *(warning for one in [*served, lag] if one for warning in one.warnings),
+            *misses(served, session.folder / folders.JOURNAL),
         ],
         served=served,
         lag=lag,
+        workers=_workers(session),
     )
+
+
+def _workers(session: Session) -> Workers | None:
+    crowd, head = session.crowd, session.head
+    if crowd is None or head is None:
+        return None
+    engine = crowd.engine
+    return Workers(engine.name, engine.workers, engine.nodes, head.lost)
 
 
 def _measured(recorded: Any) -> dict[str, float]:

@@ -32,8 +32,8 @@ class Models:
     Args:
         plan: the run.
         env: where keys and base URLs come from.
-        endpoints: limiters and connection pools that others use too, and that are closed by whoever made them; its
-            own if left out.
+        endpoints: limiters and connection pools; its own if left out.
+        shares: whether others use `endpoints` too, so that whoever made them runs and closes them.
 
     Attributes:
         by_name: the models, by the name agents know them by.
@@ -46,8 +46,10 @@ class Models:
             money is limited and unknown.
     """
 
-    def __init__(self, plan: Plan, env: Mapping[str, str], endpoints: Endpoints | None = None) -> None:
-        self.endpoints, self._shares = endpoints or Endpoints(), endpoints is not None
+    def __init__(
+        self, plan: Plan, env: Mapping[str, str], endpoints: Endpoints | None = None, *, shares: bool = True
+    ) -> None:
+        self.endpoints, self._shares = endpoints or Endpoints(), endpoints is not None and shares
         known = prices(plan)
         _check_money(plan)
         answers = {item.text: str(item.target) for item in plan.items if item.target is not None}

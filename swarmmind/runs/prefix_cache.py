@@ -31,7 +31,7 @@ def misses(served: Sequence[Served], journal: Path) -> list[str]:
     """
     found: list[str] = []
     for one in served:
-        if one.cached_tokens != 0 or not one.prompt_tokens:
+        if one.cached_tokens != 0 or not one.answered:
             continue
         block = one.server.get("block_size")
         tokens = int(block) if isinstance(block, (int, str)) and str(block).isdecimal() else _BLOCK_TOKENS

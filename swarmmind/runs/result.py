@@ -131,6 +131,22 @@ class StudyResult(msgspec.Struct, frozen=True):
     parts: str | None = None
 
 
+class Workers(msgspec.Struct, frozen=True):
+    """Processes that took part in the last session of a run.
+
+    Attributes:
+        engine: what had them: `processes` or `ray`.
+        count: how many there were at once.
+        nodes: on how many machines.
+        lost: how many were lost on the way; what they had was given to others.
+    """
+
+    engine: str
+    count: int
+    nodes: int
+    lost: int = 0
+
+
 class Result(msgspec.Struct, frozen=True):
     """A run's outcome.
 
@@ -144,7 +160,7 @@ class Result(msgspec.Struct, frozen=True):
         charged: what the budget was charged: `usage`, with the worst case for what is unknown or was lost in a crash.
         coverage: what became of every ask.
         seconds: that the run took on the wall, all sessions together.
-        makespan_seconds: on the run's clock; under the virtual clock the simulated time.
+        makespan_seconds: on the run's clock; under the virtual clock the simulated time, unless there were workers.
         folder: where everything is.
         seed: the master seed.
         models: who answered.
@@ -156,6 +172,7 @@ class Result(msgspec.Struct, frozen=True):
         metrics: what a world measured, and what the topology last recorded under `metrics`.
         warnings: what a person should know about these numbers.
         served: what each server did, of the last session.
+        workers: who took part in other processes; `None` if nobody did.
         lag: how late the event loop was, of the last session; `None` on a virtual clock, where nobody waits for it.
         study: what a study came to; `None` for any other run.
         eval: the table of an eval; `None` for any other run.
@@ -183,6 +200,7 @@ class Result(msgspec.Struct, frozen=True):
     metrics: dict[str, float] = {}
     warnings: list[str] = []
     served: list[Served] = []
+    workers: Workers | None = None
     lag: Lag | None = None
     study: StudyResult | None = None
     eval: Table | None = None

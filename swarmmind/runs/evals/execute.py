@@ -24,6 +24,7 @@ from swarmmind.runs import folder as folders
 from swarmmind.runs.evals.episode import NOBODYS_FAULT, ByPlay, Player
 from swarmmind.runs.evals.plan import EvalPlan, dither
 from swarmmind.runs.execute import Manner, Session, Watch, execute, handlers, result_of
+from swarmmind.runs.job import Crowd
 from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan
 from swarmmind.runs.result import Coverage, Result, Status
@@ -76,6 +77,7 @@ async def run_eval(
     allow_code: bool = False,
     roster: Roster | None = None,
     begin: Callable[[], None] | None = None,
+    crowd: Crowd | None = None,
 ) -> Result:
     """Play an eval in a folder, or go on with the one that it holds (see `runs.execute.execute`).
 
@@ -90,6 +92,7 @@ async def run_eval(
         allow_code: whether the user allowed the task to name Python code.
         roster: the models, if they were made; closed at its end.
         begin: called once the folder is this process's alone, before anything in it is changed.
+        crowd: workers in other processes that play its episodes.
     """
     roster = roster or Roster(plan, env)
     player = Player(plan, allow_code=allow_code)
@@ -108,6 +111,7 @@ async def run_eval(
         looks_up=True,
         episodes=lambda: (player.played, len(episodes) + len(controls)),
         begin=partial(_begin, plan, folder, begin),
+        crowd=crowd,
     )
     result = await execute(root, folder, roster, watch, manner)
     await anyio.to_thread.run_sync(report.render_eval, folder)

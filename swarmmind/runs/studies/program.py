@@ -8,7 +8,7 @@ from typing import NamedTuple
 from swarmmind.effects import Limits, Nested, Outcome, Program
 from swarmmind.errors import Failed, Stop
 from swarmmind.optimizers.conduct import Conclusion, conduct, measured
-from swarmmind.optimizers.study import Evaluation
+from swarmmind.optimizers.study import Evaluation, Evaluator
 from swarmmind.ports import Context
 from swarmmind.runs.studies.plan import StudyPlan
 
@@ -29,11 +29,12 @@ class Findings(NamedTuple):
     untested: str = ""
 
 
-def root(study: StudyPlan, limits: Limits, aside: Limits) -> Callable[[Context], Program]:
+def root(study: StudyPlan, evaluator: Evaluator, limits: Limits, aside: Limits) -> Callable[[Context], Program]:
     """The program of a study; it returns `Findings`.
 
     Args:
         study: the study.
+        evaluator: scores its candidates.
         limits: of the search: the budget, less what is set aside for the held-out test.
         aside: that.
     """
@@ -41,7 +42,7 @@ def root(study: StudyPlan, limits: Limits, aside: Limits) -> Callable[[Context],
 
     def program(ctx: Context) -> Program:
         def search(at: Context) -> Program:
-            return conduct(at, study.study, study.program, study.evaluator, stops)
+            return conduct(at, study.study, study.program, evaluator, stops)
 
         own = None if limits == Limits() else limits
         found = yield from _one(Nested(search, "search", limits=own))
@@ -50,17 +51,17 @@ def root(study: StudyPlan, limits: Limits, aside: Limits) -> Callable[[Context],
         conclusion: Conclusion = found.value
         if not study.examples.test.ids:
             return Findings(conclusion)
-        return (yield from _held_out(study, conclusion))
+        return (yield from _held_out(study, evaluator, conclusion))
 
     return program
 
 
-def _held_out(study: StudyPlan, conclusion: Conclusion) -> Program:
+def _held_out(study: StudyPlan, evaluator: Evaluator, conclusion: Conclusion) -> Program:
     start, best, test = study.study.start[0], conclusion.best, study.examples.test
     who = [start] if best.id == start.id else [start, best]
 
     def compare(at: Context) -> Program:
-        return measured(study.evaluator, who, test)
+        return measured(evaluator, who, test)
 
     tried = yield from _one(Nested(compare, "held-out"))
     if tried.failure is not None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from swarmmind.effects import Nested, Outcome, Program
+from swarmmind.memory.store import Stores
 from swarmmind.optimizers.candidate import Candidate
 from swarmmind.optimizers.study import Evaluator, Scored, Trial
 from swarmmind.ports import Context
+from swarmmind.runs.execute import handlers
+from swarmmind.runs.models import Models
+from swarmmind.runs.plan import Plan
 from swarmmind.runtime.frame import Flight
+from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.meter import Meter
 
 
@@ -56,6 +61,18 @@ class Trials:
     def read(self, trial: Trial, outcome: Outcome, meter: Meter | None, /) -> Outcome:
         """What the program came to."""
         return outcome
+
+
+def trying(evaluator: Evaluator, models: Models, plan: Plan, stores: Stores) -> dict[type, Handler]:
+    """Who executes which effects of a study.
+
+    Args:
+        evaluator: makes teams of candidates.
+        models: what answers all of them, critic and editor included.
+        plan: the study as a run.
+        stores: what executes `Load` and `Persist`.
+    """
+    return {**handlers(plan, models, stores), Trial: Trials(evaluator)}
 
 
 def _known(scored: Scored, ctx: Context) -> Program:
