@@ -21,25 +21,22 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import anyio
-import anyio.lowlevel
 import msgspec
 
 from swarmmind.effects import Ask, Message, Reply
 from swarmmind.errors import JournalError, RunError
 from swarmmind.runtime import tables
+from swarmmind.runtime.writer import Writer
 
 _MAX_CACHED_DIGESTS = 8192
-_MAX_BATCHES = 32  # handed over and not yet written; beyond, the driver waits for the disk
 _READ_AHEAD = 4096
 _MAX_READ_AHEAD = 65536
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
@@ -103,11 +100,8 @@ class Journal:
         self._rows: dict[str, list[Sequence[Any]]] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._count = 0
-        self._queue: SimpleQueue[Any] = SimpleQueue()
-        self._error: Exception | None = None
-        self._broken_callback = False
-        self._loop: Any = None
-        self._thread: threading.Thread | None = None
+        self._writer = Writer(path)
+        self._closed = False
 
     # --- reading, while a run is replayed --------------------------------------------------------------------------
 
@@ -207,13 +201,15 @@ class Journal:
         """Keep what an effect asks, each message once by content."""
         if not isinstance(effect, Ask):
             return
+        if len(self._written) >= _MAX_CACHED_DIGESTS:
+            self._written.clear()
         for message, digest in zip(effect.messages, question.messages, strict=True):
             if digest not in self._written:
-                if len(self._written) >= _MAX_CACHED_DIGESTS:
-                    self._written.clear()
                 self._written.add(digest)
                 self._add("messages", (digest, message.role, characters(message.content)))
-        self._add("requests", (question.digest, b"".join(question.messages), question.body.decode()))
+        if question.digest not in self._written:
+            self._written.add(question.digest)
+            self._add("requests", (question.digest, b"".join(question.messages), question.body.decode()))
 
     def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
         """Keep an effect's result."""
@@ -270,10 +266,11 @@ class Journal:
             JournalError: a write failed, or the journal is closed.
             Exception: an `after_kept` callback has a bug.
         """
-        if self._broken_callback and self._error is not None:
-            raise self._error
-        if self._error is not None:
-            raise JournalError(f"{self.path}: cannot write: {self._error}") from self._error
+        error = self._writer.error
+        if error is not None and self._writer.bug:
+            raise error
+        if error is not None or self._closed:
+            raise JournalError(f"{self.path}: cannot write: {error or 'it is closed'}") from error
 
     def flush(self) -> None:
         """Hand what was collected to the writer; returns at once.
@@ -284,12 +281,12 @@ class Journal:
         self.check()
         if not self._count and not self._callbacks:
             return
-        self._queue.put((self._rows, self._callbacks))
+        self._writer.hand_over(self._rows, self._callbacks)
         self._rows, self._callbacks, self._count = {}, [], 0
 
     def behind(self) -> bool:
         """Whether the disk lags so far behind that memory would grow."""
-        return self._queue.qsize() > _MAX_BATCHES
+        return self._writer.behind()
 
     async def synced(self) -> None:
         """Wait until everything handed in so far is durable.
@@ -305,9 +302,7 @@ class Journal:
 
     def start(self) -> None:
         """Start the writer; call it on the event loop that callbacks shall run on."""
-        self._loop = anyio.lowlevel.current_token().native_token
-        self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
-        self._thread.start()
+        self._writer.start()
 
     def close(self) -> None:
         """Write everything, close the file and give it free; callbacks that were still due are called.
@@ -315,55 +310,13 @@ class Journal:
         Raises:
             JournalError: a write failed.
         """
-        if self._thread is not None:
-            self._queue.put((self._rows, self._callbacks))
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+        self._writer.hand_over(self._rows, self._callbacks)
+        if self._writer.close():
             self._rows, self._callbacks, self._count = {}, [], 0
         self._reader.close()
         self._lock.close()
         self.check()
-        self._error = ValueError("it is closed")
-
-    def _write(self) -> None:
-        connection = sqlite3.connect(self.path, isolation_level=None)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
-        over = False
-        while not over:
-            batches = [self._queue.get()]
-            while not self._queue.empty():
-                batches.append(self._queue.get())
-            if batches[-1] is None:
-                over = True
-                batches.pop()
-            try:
-                if self._error is None:
-                    tables.commit(connection, [rows for rows, _ in batches])
-            except Exception as error:  # whatever it is, the run must hear of it: it waits for this thread
-                self._error = error
-            self._tell([callback for _, callbacks in batches for callback in callbacks])
-        if self._error is None:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
-
-    def _tell(self, callbacks: list[Callable[[], None]]) -> None:
-        """Have callbacks run on the loop, without waiting for it: it may be waiting for this thread, in `close`."""
-        if not callbacks:
-            return
-        try:
-            self._loop.call_soon_threadsafe(self._call, callbacks)
-        except RuntimeError:
-            return  # the loop has ended; nobody is waiting
-
-    def _call(self, callbacks: list[Callable[[], None]]) -> None:
-        for callback in callbacks:
-            try:
-                callback()
-            except Exception as bug:  # the others must be called, and the run must hear of it
-                if self._error is None:
-                    self._error, self._broken_callback = bug, True
+        self._closed = True
 
 
 def characters(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,8 @@ VERSION = "1"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS messages(digest BLOB PRIMARY KEY, role TEXT NOT NULL, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS requests(digest BLOB PRIMARY KEY, messages BLOB NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS requests(
+  digest BLOB PRIMARY KEY, messages BLOB NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results(
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, agent TEXT NOT NULL, role TEXT NOT NULL,
   request BLOB NOT NULL, value TEXT NOT NULL, seconds REAL NOT NULL, queued_seconds REAL NOT NULL, at REAL NOT NULL);
@@ -26,16 +27,21 @@ CREATE TABLE IF NOT EXISTS records(
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, name TEXT NOT NULL, data TEXT NOT NULL);
 """
 _INSERT = {
-    "messages": "INSERT OR IGNORE INTO messages VALUES(?,?,?)",
-    "requests": "INSERT OR IGNORE INTO requests VALUES(?,?,?)",
-    "results": "INSERT INTO results(key,kind,agent,role,request,value,seconds,queued_seconds,at)"
-    " VALUES(?,?,?,?,?,?,?,?,?)",
-    "attempts": "INSERT OR REPLACE INTO attempts VALUES(?,?,?)",
-    "deliveries": "INSERT OR REPLACE INTO deliveries VALUES(?,?,?)",
-    "records": "INSERT INTO records(key,name,data) VALUES(?,?,?)"
-    " ON CONFLICT(key) DO UPDATE SET name=excluded.name, data=excluded.data",
-    "meta": "INSERT OR REPLACE INTO meta VALUES(?,?)",
+    "messages": ("INSERT OR IGNORE INTO messages VALUES", 3, ""),
+    "requests": ("INSERT OR IGNORE INTO requests VALUES", 3, ""),
+    "results": ("INSERT INTO results(key,kind,agent,role,request,value,seconds,queued_seconds,at) VALUES", 9, ""),
+    "attempts": ("INSERT OR REPLACE INTO attempts VALUES", 3, ""),
+    "deliveries": ("INSERT OR REPLACE INTO deliveries VALUES", 3, ""),
+    "records": (
+        "INSERT INTO records(key,name,data) VALUES",
+        3,
+        " ON CONFLICT(key) DO UPDATE SET name=excluded.name, data=excluded.data",
+    ),
+    "meta": ("INSERT OR REPLACE INTO meta VALUES", 2, ""),
 }
+"""By table: what stands before the values of a row, how many these are, and what stands after them."""
+_ROWS_PER_STATEMENT = (32, 8, 1)
+"""A statement lets the event loop have the interpreter and waits to get it back: few statements wait little."""
 DETOUR = "detour"
 """Noted if a spent budget made programs record what a resume with a larger one may not come to."""
 CHECKPOINT_PAGES = 8000  # 32 MB of log: a page that changed often meanwhile is copied once
@@ -149,10 +155,24 @@ def below(connection: sqlite3.Connection, key: str) -> Below:
     )
 
 
-def commit(connection: sqlite3.Connection, batches: list[dict[str, list[Sequence[Any]]]]) -> None:
+def commit(connection: sqlite3.Connection, batches: Sequence[Mapping[str, Sequence[Sequence[Any]]]]) -> None:
     """Write batches of rows, by table, in one transaction."""
-    connection.execute("BEGIN IMMEDIATE")
+    together: dict[str, list[Sequence[Any]]] = {}
     for rows in batches:
         for table, values in rows.items():
-            connection.executemany(_INSERT[table], values)
+            together.setdefault(table, []).extend(values)
+    connection.execute("BEGIN IMMEDIATE")
+    for table, values in together.items():
+        _insert(connection, table, values)
     connection.execute("COMMIT")
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: list[Sequence[Any]]) -> None:
+    head, width, tail = _INSERT[table]
+    one = f"({','.join('?' * width)})"
+    at = 0
+    for size in _ROWS_PER_STATEMENT:
+        statement = f"{head}{','.join([one] * size)}{tail}"
+        while len(rows) - at >= size:
+            connection.execute(statement, [value for row in rows[at : at + size] for value in row])
+            at += size
