@@ -9,7 +9,7 @@ endpoint, and so do rejections when there is no more than one request to cut. Ca
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 
 import anyio
 
@@ -25,6 +25,8 @@ START = 32
 CEILING = 512
 STEERED_CEILING = 2048
 _CUT = 0.8
+_GROWTH = 1.25  # at most, by throughput alone, at a server that is looked at
+_WINDOWS = 4  # of answers are one there: most of a latency is on the way, and requests travel in swarms
 _SHORTEST_SLEEP_SECONDS = 1e-6
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 
@@ -32,16 +34,16 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
 class Place:
     """One request's place at an endpoint; give it back with `release`, any number of times."""
 
-    __slots__ = ("_limiter", "held", "round")
+    __slots__ = ("_limiter", "answered", "held", "round")
 
     def __init__(self, limiter: Limiter, round_: int) -> None:
-        self._limiter, self.round, self.held = limiter, round_, True
+        self._limiter, self.round, self.held, self.answered = limiter, round_, True, False
 
     def release(self) -> None:
         """Let the next caller in."""
         if self.held:
             self.held = False
-            self._limiter.give_back()
+            self._limiter.give_back(self.answered)
 
 
 class Limiter:
@@ -57,8 +59,10 @@ class Limiter:
             is let through when nothing is owed.
 
     Attributes:
-        limit: most requests in flight now.
+        limit: most requests in flight now. What the server has answered is not at the server any more: where looks
+            steer the limit, as many replies again may be on their way into the journal, with their places held.
         in_flight: places held.
+        answered: of these, those whose request the server has answered.
         waiting: callers in the queue.
         rejections: how often the server said 429 or 503.
         cuts: how often the limit was cut for it.
@@ -75,7 +79,7 @@ class Limiter:
         self.concurrency = concurrency
         self.ceiling = CEILING if concurrency is None else concurrency
         self.limit = START if concurrency is None else concurrency
-        self.in_flight = self.waiting = 0
+        self.in_flight = self.answered = self.waiting = 0
         self.rejections = self.cuts = 0
         self._line = Line()
         self._requests = None if requests_per_minute is None else Bucket(requests_per_minute)
@@ -99,7 +103,7 @@ class Limiter:
             prefix: which requests it shares the head of its prompt with (see `Line`).
         """
         self._now, now = call.now, call.now()
-        if self._line.head() is None and self.in_flight < self.limit and self._seconds_until(now, tokens) <= 0:
+        if self._line.head() is None and self._has_room() and self._seconds_until(now, tokens) <= 0:
             return self._take(now, tokens)
         waiter = Waiter(priority, prefix)
         self._line.push(waiter)
@@ -118,7 +122,7 @@ class Limiter:
 
     async def _wait(self, waiter: Waiter, call: Call, tokens: int) -> Place:
         while True:
-            if self._line.head() is waiter and self.in_flight < self.limit:
+            if self._line.head() is waiter and self._has_room():
                 seconds = self._seconds_until(call.now(), tokens)
                 if seconds <= 0:
                     return self._take(call.now(), tokens)
@@ -146,30 +150,37 @@ class Limiter:
         if not self.in_flight:
             self._busy.set()
         self.in_flight += 1
-        if self.in_flight >= self.limit and self.waiting > 1:  # full, and somebody waits beside the one who takes it
+        if not self._has_room() and self.waiting > 1:  # full, and somebody waits beside the one who takes it
             self._pace.saturated = True
         return Place(self, self.cuts)
 
-    def give_back(self) -> None:
+    def give_back(self, answered: bool) -> None:
         """A place is free (`Place.release` calls this)."""
         if self._now is not None:
             self._count(self._now())
         self.in_flight -= 1
+        self.answered -= answered
         self._call_next()
+
+    def _has_room(self) -> bool:
+        if self.steering is None:
+            return self.in_flight < self.limit
+        most = 2 * self.limit if self.concurrency is None else self.concurrency
+        return self.in_flight - self.answered < self.limit and self.in_flight < most
 
     def _count(self, now: float) -> None:
         bound = self.concurrency is not None and self.limit >= self.concurrency
-        self.achieved.changed(self.in_flight, self.waiting, self.limit, bound, now)
+        self.achieved.changed(self.in_flight - self.answered, self.waiting, self.limit, bound, now)
 
     def _call_next(self) -> None:
         head = self._line.head()
-        if head is not None and self.in_flight < self.limit:
+        if head is not None and self._has_room():
             head.woken.set()
 
     @property
     def most_in_flight(self) -> int:
-        """The most places that were ever held at once."""
-        return max(self.achieved.most, self.in_flight)
+        """The most requests that ever were under way at once."""
+        return max(self.achieved.most, self.in_flight - self.answered)
 
     # --- what the server's answers say --------------------------------------------------------------------------------
 
@@ -178,7 +189,7 @@ class Limiter:
         self.rejections += 1
         if retry_after_seconds:
             self._pause(now + retry_after_seconds)
-        self._answered(now, refused=True)
+        self._heard(now, refused=True)
         if place.round != self.cuts or self._cutting.futile:
             return
         if self.limit == 1:
@@ -194,14 +205,24 @@ class Limiter:
         """The server answered; after a window of answers the limit is judged, if callers had to wait for it."""
         self.achieved.answered += 1
         self._pause_seconds = 0.0
-        self._answered(now, refused=False)
+        self._count(now)
+        place.answered = True
+        self.answered += 1
+        if self.steering is not None:
+            self._call_next()
+        self._heard(now, refused=False)
         if place.round != self.cuts:
             return
         self._pace.done += 1
-        if self._pace.done >= max(self.limit, SMALLEST_WINDOW) and (self.steering is None or self.steering.is_roomy):
-            self._set(self._pace.judge(self.limit, self.ceiling, now), now)
+        if self.steering is None:
+            if self._pace.done >= max(self.limit, SMALLEST_WINDOW):
+                self._set(self._pace.judge(self.limit, self.ceiling, now), now)
+        elif self._pace.done >= max(_WINDOWS * self.limit, SMALLEST_WINDOW // 2) and self.steering.is_roomy:
+            ceiling = min(self.ceiling, ceil(_GROWTH * self.limit))
+            self._set(self._pace.judge(self.limit, ceiling, now), now)
+            self.steering.moved()
 
-    def _answered(self, now: float, refused: bool) -> None:
+    def _heard(self, now: float, refused: bool) -> None:
         restored = self._cutting.answered(self.limit, now, refused)
         if restored is not None:
             self._set(restored, now)
@@ -252,8 +273,9 @@ class Limiter:
         if self.steering is None or self._now is None:
             return
         now = self._now()
-        saturated = self.in_flight >= self.limit and self.waiting > 0
-        limit = self.steering.observe(seen, Load(self.limit, self.in_flight, saturated), now)
+        in_flight = self.in_flight - self.answered
+        saturated = in_flight >= self.limit and self.waiting > 0
+        limit = self.steering.observe(seen, Load(self.limit, in_flight, saturated), now)
         if limit != self.limit:
             self._pace.moved(now)
             self._set(limit, now)

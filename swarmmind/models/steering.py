@@ -19,8 +19,9 @@ _MOST = 1.5  # of what was seen running
 _SLOW_GROWTH = 1.1
 _CUT = 0.8
 _LOOKS = 4  # before a limit is judged, once the capacity is known
+_ROOMY_LOOKS = 2  # before throughput may judge
 _STALLS = 2  # looks in a row at which requests wait and no more run than ever: that is the capacity
-_RESERVE = 0.05  # of what runs: as much should wait
+_RESERVE, _SMALL_RESERVE = 0.1, 8  # of what runs: as much should wait; no less than so many
 _MUCH_WAITING = 0.1
 _FULL_CACHE, _NEARLY_FULL_CACHE = 0.95, 0.9
 _MUCH_QUEUEING = 0.3  # of the time that requests spend at the server
@@ -33,7 +34,7 @@ class Load(NamedTuple):
 
     Attributes:
         limit: most requests in flight now.
-        in_flight: requests that are.
+        in_flight: requests that are, those answered left out.
         saturated: whether as many are in flight as may be, and others wait.
     """
 
@@ -60,6 +61,7 @@ class Steering:
         self._last: Snapshot | None = None
         self._looks: deque[Snapshot] = deque(maxlen=_LOOKS)  # in a row at the present limit, saturated
         self._limit = self._stalls = self._steady = 0
+        self._squeezed = False  # by want of cache: its capacity is what that has room for
         self._cut_at = self._shy_until = float("-inf")
         self._shy_seconds = _SHY_SECONDS
         self._too_much = ceiling + 1
@@ -76,12 +78,22 @@ class Steering:
 
     @property
     def is_roomy(self) -> bool:
-        """Whether nothing waits at the server with this limit.
+        """Whether hardly anything waits at the server with this limit, and not much is seen to run there either.
 
-        If not much runs there either, most of what is in flight is on its way, or done within one step and never seen
-        to run; then throughput must say whether more pays.
+        Then most of what is in flight is on its way, or done within one step; throughput must say whether more pays.
         """
-        return len(self._looks) == _LOOKS and not any(one.waiting for one in self._looks)
+        looks = self._looks
+        if (
+            self._squeezed
+            or len(looks) < _ROOMY_LOOKS
+            or sum(one.waiting for one in looks) > self._limit * len(looks) / 20
+        ):
+            return False
+        return int(_MOST * self.most_running) <= self._limit
+
+    def moved(self) -> None:
+        """Somebody else has set the limit: what was seen until now says nothing about it."""
+        self._looks.clear()
 
     def observe(self, seen: Snapshot, load: Load, now: float) -> int:
         """The limit from now on.
@@ -92,13 +104,15 @@ class Steering:
             now: the run's clock, in seconds.
         """
         last, self._last = self._last, seen
-        if not load.saturated or load.limit != self._limit:
+        if not load.saturated or load.limit != self._limit or load.in_flight > load.limit:  # the latter: after a cut
             self._looks.clear()
         limit = self._steered(seen, last, load, now)
         if now >= self._shy_until:
             self._too_much = self.ceiling + 1
         limit = max(1, min(limit, self.ceiling, self._too_much - 1))
         self._steady = self._steady + 1 if limit == self._limit else 0
+        if not self._steady:
+            self._looks.clear()
         self._limit = limit
         return limit
 
@@ -113,26 +127,28 @@ class Steering:
         at_once = max(self.most_running, load.in_flight - seen.waiting)  # what finishes in a step is not seen to run
         if seen.waiting and load.limit > max(FIRST_LIMIT, _MOST * at_once) * (at_once > 1):
             return at_once + self._reserve(at_once)
-        if not load.saturated:
+        if not load.saturated or load.in_flight > load.limit:
             return load.limit
         self._looks.append(seen)
         self._learn(seen, before)
         others = max(0, seen.running + seen.waiting - load.in_flight)
         most = max(FIRST_LIMIT, int(_MOST * self.most_running) - others)
-        if seen.waiting or (seen.kv_used or 0.0) > _NEARLY_FULL_CACHE:
-            most = load.limit
-        if self.capacity is None:
-            return max(load.limit, most)
-        if load.limit < self.capacity:
-            return max(load.limit, min(most, self.capacity + self._reserve(self.capacity)))
-        return self._judged(load, most)
+        if seen.kv_used:
+            most = min(most, int(seen.running * _NEARLY_FULL_CACHE / seen.kv_used))
+        if self.capacity is not None and load.limit >= self.capacity:
+            return self._judged(load, most)
+        if seen.waiting:
+            return load.limit
+        return max(
+            load.limit, most if self.capacity is None else min(most, self.capacity + self._reserve(self.capacity))
+        )
 
     def _learn(self, seen: Snapshot, before: int) -> None:
         """What a look says about the capacity, if `before` was the most that ran until then."""
         self._stalls = self._stalls + 1 if seen.waiting and seen.running <= before else 0
         if self._stalls == _STALLS and self.capacity is None:
             self.capacity = self.most_running
-        elif self.capacity is not None and seen.running > self.capacity and not seen.waiting:
+        elif self.capacity is not None and seen.running > self.capacity and not seen.waiting and not self._squeezed:
             self.capacity = None  # that was something else, a burst of long prompts perhaps
 
     def _judged(self, load: Load, most: int) -> int:
@@ -141,7 +157,7 @@ class Steering:
         waiting = sum(one.waiting for one in looks) / len(looks)
         running = max(one.running for one in looks)
         reserve = self._reserve(running)
-        if self._stalls >= _STALLS and waiting > max(2 * reserve, _MUCH_WAITING * running):
+        if self._stalls >= _STALLS and waiting > 1.5 * reserve:
             return max(load.limit - int(waiting) + reserve, running)
         if len(looks) == _LOOKS and waiting < reserve / 2:
             return max(load.limit, min(most, max(load.limit + 1, int(load.limit * _SLOW_GROWTH))))
@@ -149,8 +165,8 @@ class Steering:
 
     @staticmethod
     def _reserve(running: int) -> int:
-        """How many should wait at the server, so that a place that gets free there is taken at once."""
-        return min(max(1, ceil(_RESERVE * running)), running // 2)
+        """How many should wait at the server, so that places that get free there, often several, are taken at once."""
+        return min(max(_SMALL_RESERVE, ceil(_RESERVE * running)), running // 2)
 
     # --- pressure -----------------------------------------------------------------------------------------------------
 
@@ -166,9 +182,11 @@ class Steering:
 
     def _relieved(self, seen: Snapshot, load: Load, now: float) -> int:
         self._looks.clear()
+        if load.in_flight > load.limit:  # still at what was cut before
+            self._cut_at = now
         if now < self._cut_at + _CUT_EVERY_SECONDS:
             return load.limit
-        self._cut_at = now
+        self._cut_at, self._squeezed = now, True
         limit = max(1, int(min(load.limit, load.in_flight) * _CUT))
         self.capacity, self.most_running = limit, max(limit, seen.running)
         self._shy(load.limit, now)
