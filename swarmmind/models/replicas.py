@@ -1,9 +1,9 @@
-"""Several servers behind one name: what shares a prefix goes to the same one, as long as that one is not swamped.
+"""Several servers behind one name: a request goes to the one that has most of its prompt's head in its cache.
 
-Each prefix has its own order of replicas (rendezvous hashing, Thaler and Ravishankar 1998): when one is lost, only its
-prefixes move, to where each of them goes next; when it is back, so are they. A replica takes at most `_SLACK` times
-its share of what is under way, then the next in the order is asked (consistent hashing with bounded loads,
-arXiv:1608.01350): one hot prefix fills all replicas rather than one.
+Where a head was first sent is where it belongs; new ones are spread by an order of replicas of their own (rendezvous
+hashing, Thaler and Ravishankar 1998): when one is lost, only what belongs to it moves, to where each head goes next;
+when it is back, so is that. A replica takes at most `_SLACK` times its share of what is under way (consistent hashing
+with bounded loads, arXiv:1608.01350), the rest goes to the least busy: one hot prefix fills all replicas.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from swarmmind.models.endpoint import Endpoint
+from swarmmind.models.prefixes import DIGEST_BYTES, heads
 
 _SLACK = 1.25
 _MOST_REMEMBERED = 65_536
@@ -28,24 +29,51 @@ class Replicas:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
         self._orders: dict[bytes, list[Endpoint]] = {}
+        self._homes: dict[bytes, Endpoint] = {}  # by heads of prefixes
+        self._older: dict[bytes, Endpoint] = {}  # those that were not asked for since there are so many others
 
     def __repr__(self) -> str:
         return f"Replicas({list(self.endpoints)!r})"
 
     def choose(self, prefix: bytes) -> Endpoint:
-        """The replica for a request: the first of its prefix's order that is up and has room, else the least busy.
+        """The replica for a request: where most of its head belongs, of those that are up and have room.
 
-        If none is up it is the first in the order, where the request waits, or fails.
+        If those are full it is the least busy, if they are down the next in the head's order. If none is up it is where
+        the head belongs, and there the request waits, or fails.
         """
         live = [endpoint for endpoint in self.endpoints if endpoint.up]
+        if live and not prefix:
+            return min(live, key=_load)
+        most = math.ceil(_SLACK * (sum(endpoint.load for endpoint in live) + 1) / max(1, len(live)))
+        known, full = b"", False
+        for head in heads(prefix):
+            home = self._home(head)
+            if home is None:
+                continue
+            known, full = known or head, full or home.up
+            if home.up and home.load < most:
+                return self._settled(prefix, home)
+        order = self._order(known or prefix[:DIGEST_BYTES])
         if not live:
-            return self._order(prefix)[0]
-        if prefix:
-            most = math.ceil(_SLACK * (sum(endpoint.load for endpoint in live) + 1) / len(live))
-            for endpoint in self._order(prefix):
-                if endpoint.up and endpoint.load < most:
-                    return endpoint
-        return min(live, key=_load)
+            return self._home(known) or order[0]
+        chosen = None if full else next((one for one in order if one.up and one.load < most), None)
+        return self._settled(prefix, chosen or min(live, key=_load))
+
+    def _home(self, head: bytes) -> Endpoint | None:
+        home = self._homes.get(head)
+        if home is None and head in self._older:
+            home = self._homes[head] = self._older[head]
+        return home
+
+    def _settled(self, prefix: bytes, endpoint: Endpoint) -> Endpoint:
+        """What of a prefix belongs nowhere yet, belongs there."""
+        if len(self._homes) >= _MOST_REMEMBERED:
+            self._homes, self._older = {}, self._homes
+        for head in heads(prefix):
+            if self._home(head) is not None:
+                break
+            self._homes[head] = endpoint
+        return endpoint
 
     def _order(self, prefix: bytes) -> list[Endpoint]:
         order = self._orders.get(prefix)

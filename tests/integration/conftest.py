@@ -43,6 +43,12 @@ def vllm(request: pytest.FixtureRequest) -> Iterator[Vllm]:
 
 
 @pytest.fixture(scope="session")
+def narrow_vllm(request: pytest.FixtureRequest) -> Iterator[Vllm]:
+    """One with a small KV cache."""
+    yield from _served(request, "SWARMMIND_TEST_VLLM_NARROW_URL", "narrow.log", "--num-gpu-blocks-override", "160")
+
+
+@pytest.fixture(scope="session")
 def embedding_vllm(request: pytest.FixtureRequest) -> Iterator[Vllm]:
     flags = ("--runner", "pooling", "--dtype", "float32")
     yield from _served(request, "SWARMMIND_TEST_VLLM_EMBEDDINGS_URL", "embeddings.log", *flags)
