@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,7 +15,8 @@ import anyio
 import msgspec
 
 from swarmmind.agents.asker import Asker
-from swarmmind.effects import AnyOf, Ask, Limits, Nested, Now, Outcome, Program, Quorum, Record, Sleep
+from swarmmind.effects import AnyOf, Ask, Failure, Limits, Nested, Now, Outcome, Program, Quorum, Record, Sleep
+from swarmmind.errors import UserError
 from swarmmind.models.distant import DistantEndpoints
 from swarmmind.models.embed_hashing import Hashing
 from swarmmind.models.embedding import Embeddings
@@ -25,7 +29,7 @@ from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock, VirtualClock
 from swarmmind.runtime.driver import Driver
 from swarmmind.runtime.frame import Flight
-from swarmmind.runtime.handler import Handler
+from swarmmind.runtime.handler import Handler, is_refused
 from swarmmind.runtime.journal import Journal
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.remote.engine import Engine
@@ -42,8 +46,9 @@ from tests.runtime.stage import ask
 class Made(msgspec.Struct, frozen=True):
     """What came of a piece."""
 
-    said: list[str]
-    calls: int
+    said: list[str] = []
+    calls: int = 0
+    failure: Failure | None = None
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -76,6 +81,8 @@ class Pieces:
 
     def read(self, piece: Piece, outcome: Outcome, meter: Meter | None) -> Made:
         assert meter is not None
+        if is_refused(outcome):
+            return Made(failure=Failure("budget", "not made to its end"))
         said = outcome.value if outcome.ok else [str(outcome.failure)]
         return Made(said, meter.total().planned)
 
@@ -148,7 +155,31 @@ class Setting(msgspec.Struct):
     program: str = "steps"
 
 
-PROGRAMS = {"steps": steps}
+def buggy(ctx: Context, piece: Piece) -> Program:
+    yield [ask("a")]
+    if piece.name == "p3":
+        raise ZeroDivisionError("in p3")
+    return ["fine"]
+
+
+def deadly(ctx: Context, piece: Piece) -> Program:
+    yield [ask("a")]
+    if piece.name == "p3":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return ["fine"]
+
+
+def hanging(ctx: Context, piece: Piece) -> Program:
+    """One piece, the first time, keeps its worker from everything else until a file is there."""
+    yield [ask("a")]
+    if piece.name == "p0":
+        while not Path(os.environ["GO_ON"]).exists():
+            time.sleep(0.01)
+    yield [ask("b")]
+    return ["fine"]
+
+
+PROGRAMS = {"steps": steps, "buggy": buggy, "deadly": deadly, "hanging": hanging}
 
 
 def real(job: bytes, desk: Any) -> Shop:
@@ -159,6 +190,18 @@ def real(job: bytes, desk: Any) -> Shop:
     spec = ModelSpec(name="vllm/m", base_url=setting.base_url, limits=limits)
     model = make_model(spec, Sources(endpoints))
     return shop(model, PROGRAMS[setting.program], at_once=False)._replace(servants=endpoints)
+
+
+def spoiled(job: bytes, desk: Any) -> Shop:
+    """A workshop that cannot be built where the workers are."""
+    if desk is not None:
+        raise UserError("the folder is not there")
+    return rehearsal(job, desk)
+
+
+def named(job: bytes, desk: Any) -> Shop:
+    """The workshop of a rehearsed run of another program."""
+    return shop(ScriptedFunction(echo, latency), PROGRAMS[job.decode()], at_once=True)
 
 
 def latency(rng: Any) -> float:
