@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from swarmmind.effects import Message
 from swarmmind.traces import ANSWER, PROMPT, Trace
@@ -93,8 +94,13 @@ def remembered(traces: Sequence[Trace], prompt: Message) -> tuple[Message, ...]:
     The block is part of the last message: histories stay append-only, and what changes every round comes last.
     """
     turns = tuple(_turn(trace) for trace in traces if trace.kind in (PROMPT, ANSWER))
-    block = notes(trace for trace in traces if trace.kind not in (PROMPT, ANSWER))
+    block = _block(tuple(trace for trace in traces if trace.kind not in (PROMPT, ANSWER)))
     return (*turns, Message(prompt.role, f"{block}\n\n{prompt.content}") if block else prompt)
+
+
+@lru_cache(maxsize=8)  # one after the other, all agents are shown the same board
+def _block(traces: tuple[Trace, ...]) -> str:
+    return notes(traces)
 
 
 def _turn(trace: Trace) -> Message:

@@ -12,6 +12,8 @@ from swarmmind.errors import UserError
 from swarmmind.ports import Memory
 from swarmmind.traces import ANSWER, ANYTHING, PROMPT, Query, Trace, Vector
 
+_MAX_SHOWN = 64  # kinds of queries
+
 
 class Blackboard(Memory):
     """The last entries of a swarm; whoever writes more than his share pushes out his own oldest entry.
@@ -38,11 +40,13 @@ class Blackboard(Memory):
         self.entries, self.per_author, self.characters, self.tokens = entries, per_author, characters, tokens
         self._now = 0
         self._board: list[tuple[int, Trace]] = []
+        self._shown: dict[Query, tuple[Trace, ...]] = {}  # until it changes: a whole swarm looks at the same board
 
     def deposit(self, scope: str, trace: Trace, vector: Vector | None = None) -> None:
         """Write an entry on the board; the author's oldest, or else the oldest of all, makes room where needed."""
         if trace.kind == PROMPT:
             return
+        self._shown.clear()
         kind = "answer" if trace.kind == ANSWER else trace.kind[:40]
         mine = [at for at, (_, entry) in enumerate(self._board) if entry.author == trace.author]
         if len(mine) >= self.per_author:
@@ -56,7 +60,16 @@ class Blackboard(Memory):
     def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:
         """The newest entries that answer the query's filters and fit, oldest first."""
         kinds = tuple("answer" if kind == ANSWER else kind[:40] for kind in query.kinds)
-        query = query._replace(kinds=kinds, keys=tuple(key[:200] for key in query.keys))  # as they are kept
+        keys = tuple(key[:200] for key in query.keys)
+        query = query._replace(text="", vector=None, kinds=kinds, keys=keys)  # as they are kept
+        found = self._shown.get(query)
+        if found is None:
+            if len(self._shown) >= _MAX_SHOWN:
+                self._shown.clear()
+            found = self._shown[query] = self._read(query)
+        return found
+
+    def _read(self, query: Query) -> tuple[Trace, ...]:
         left, shown = self.tokens, list[Trace]()
         limit = self.entries if query.limit is None else query.limit
         for left_at, entry in reversed(self._board):
@@ -72,6 +85,7 @@ class Blackboard(Memory):
     def tick(self) -> None:
         """One round has passed: entries are a round older."""
         self._now += 1
+        self._shown.clear()
 
     def snapshot(self) -> Any:
         """The tick, and all entries with the tick at which they were written, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from swarmmind.effects import Nested, Outcome, Program, Record
@@ -11,6 +12,7 @@ from swarmmind.evals.datasets import Item
 from swarmmind.evals.scoring import Answer, Mark, Scoring, graded
 from swarmmind.ports import Context
 from swarmmind.topologies import Lesson, Question, Society
+from swarmmind.topologies.pace import each
 from swarmmind.topologies.recall import opened, with_stores
 
 
@@ -107,7 +109,7 @@ def _whatever(nested: Sequence[Nested]) -> Program:
 
 def _told(items: Sequence[Item], outcomes: Sequence[Outcome], scoring: Scoring | None) -> Program:
     """Record what came of each problem; returns the outputs."""
-    rows = [_row(at, item, out, scoring) for at, (item, out) in enumerate(zip(items, outcomes, strict=True))]
+    rows = yield from each(partial(_row, scoring), range(len(items)), items, outcomes)
     records = [Record("item", row) for row in rows]
     if scoring is not None and scoring.grade is not None:
         scores = [row["score"] for row in rows if row.get("score") is not None]
@@ -155,7 +157,7 @@ def _for_item(
     return program
 
 
-def _row(at: int, item: Item, outcome: Outcome, scoring: Scoring | None) -> Mapping[str, Any]:
+def _row(scoring: Scoring | None, at: int, item: Item, outcome: Outcome) -> Mapping[str, Any]:
     value = outcome.value
     row: dict[str, Any] = {"item": at, "output": value.output if isinstance(value, _Judged) else value}
     if outcome.failure is not None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from swarmmind.effects import PAUSE
 
-_PIECE = 64
+_PIECE = 8
 
 T = TypeVar("T")
 

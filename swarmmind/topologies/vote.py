@@ -48,10 +48,9 @@ def vote(ctx: Context, society: Society, samples: Annotated[int, Field(ge=1)] = 
         replies = stop.results
     society.policy.check(replies)
     answers = yield from each(question.answer, replies)
-    said = zip(voters, replies, answers, strict=True)
-    turns = [turn for a, reply, answer in said for turn in exchange(a, prompt, reply, answer)]
+    turns = yield from each(exchange, voters, [prompt] * len(voters), replies, answers)
     with suppress(Stop):  # the votes are there, whether they can be remembered or not
-        yield from remember(society, turns)
+        yield from remember(society, [entry for turn in turns for entry in turn])
     if not logprobs:
         yield [Record("votes", tally(answers))]
         return elected(answers, replies)
