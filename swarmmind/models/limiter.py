@@ -128,8 +128,7 @@ class Limiter:
                     return self._take(call.now(), tokens)
                 await call.sleep(max(seconds, _SHORTEST_SLEEP_SECONDS))
                 continue
-            await waiter.woken.wait()
-            waiter.woken = anyio.Event()
+            await waiter.woken.rung()
 
     def _seconds_until(self, now: float, tokens: int) -> float:
         seconds = self._paused_until - now
@@ -175,7 +174,7 @@ class Limiter:
     def _call_next(self) -> None:
         head = self._line.head()
         if head is not None and self._has_room():
-            head.woken.set()
+            head.woken.ring()
 
     @property
     def most_in_flight(self) -> int:

@@ -10,9 +10,8 @@ from collections import deque
 from heapq import heappop, heappush
 from typing import TypeAlias
 
-import anyio
-
 from swarmmind.models.prefixes import heads
+from swarmmind.runtime.loop import Bell
 
 TURN = 64
 """So many in a row may pass over the one that came first."""
@@ -26,7 +25,7 @@ class Waiter:
     Attributes:
         priority: of its agent; lower is earlier.
         prefix: what its prompt begins with (see `prefixes`); empty if that is not known.
-        woken: set when it may be its turn.
+        woken: rung when it may be its turn.
         gone: whether it waits no longer.
     """
 
@@ -34,7 +33,7 @@ class Waiter:
 
     def __init__(self, priority: int = 0, prefix: bytes = b"") -> None:
         self.priority, self.prefix = priority, prefix
-        self.woken = anyio.Event()
+        self.woken = Bell()
         self.gone = False
 
 
