@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +25,27 @@ from swarmmind.runs.execute import Progress
 _LIVE_PER_SECOND = 5
 _PLAIN_SECONDS = 5.0
 _MAX_GRID_ROWS = 40
+
+
+class _OnStderr(logging.Handler):
+    """What servers that are started have to say, for as long as a command goes on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(visible(record.getMessage()) + "\n")
+
+
+@contextmanager
+def told() -> Generator[None]:
+    """Tell on stderr what is logged about servers."""
+    logger, handler = logging.getLogger("swarmmind"), _OnStderr()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 class Display(StrEnum):
@@ -50,9 +74,12 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._speed = _Speed()
         self._began = time.monotonic()
+        self._stack = ExitStack()
         self.folder: Path | None = None
 
     def __enter__(self) -> Watcher:
+        if self._display is not Display.none:
+            self._stack.enter_context(told())
         return self
 
     def begin(self, progress: Progress) -> None:
@@ -75,6 +102,7 @@ class Watcher:
             self._live.stop()
         if self._thread is not None:
             self._thread.join()
+        self._stack.close()
 
     def _print_lines(self) -> None:
         while not self._over.wait(_PLAIN_SECONDS):

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from swarmmind.cli import comparing, evaluating, inspecting, optimizing, running
+from swarmmind.cli import comparing, evaluating, inspecting, optimizing, running, serving
 from swarmmind.errors import Diverged, JournalError, ServerLost, UserError
 from swarmmind.report.text import visible
 
@@ -59,6 +59,7 @@ for name, command in {
     "schema": inspecting.schema,
     "init": inspecting.init,
     "view": inspecting.view,
+    "vllm": serving.vllm,
 }.items():
     app.command(name)(_exits(command))
 

@@ -21,6 +21,7 @@ from types import FrameType
 
 POLL_SECONDS = 0.1
 GRACE_SECONDS = 10.0
+ORPHANS_GRACE_SECONDS = 2.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX = sys.platform == "linux"
 
@@ -57,12 +58,15 @@ class Guard:
             self._reap()
 
     def end(self) -> None:
-        """End everything: politely first, by force after `GRACE_SECONDS`."""
+        """End everything: politely first, by force after a while; what outlives the server itself has less of it."""
         self._signal(signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline, alone = time.monotonic() + GRACE_SECONDS, False
         while self._left() and time.monotonic() < deadline:
+            if self.code is not None and not alone:
+                deadline, alone = min(deadline, time.monotonic() + ORPHANS_GRACE_SECONDS), True
             time.sleep(POLL_SECONDS / 2)
-        while self._left() and time.monotonic() < deadline + GRACE_SECONDS:
+        forced = time.monotonic()
+        while self._left() and time.monotonic() < forced + GRACE_SECONDS:
             self._signal(signal.SIGKILL)
             time.sleep(POLL_SECONDS / 2)
 

@@ -21,6 +21,7 @@ log = logging.getLogger("swarmmind.vllm")
 _STARTING_POLL_SECONDS = 0.2
 _TOLD_LINES, _NAMED_LINES = 20, 2
 _MISSES = 3
+_GONE = "was not there any more"
 
 
 class Care(NamedTuple):
@@ -139,6 +140,8 @@ class Server:
             self.pulse.fall()
             with anyio.CancelScope(shield=True):
                 await process.stop()
+        if why == _GONE:
+            why = f"ended with code {await process.wait()}"
         return why, 0.0 if up_since is None else max(anyio.current_time() - up_since, 1e-9)
 
     async def _rising(self) -> str:
@@ -172,7 +175,7 @@ class Server:
                 self.pulse.fall()
                 missed += 1
                 if missed >= _MISSES:
-                    return "was not there any more"
+                    return _GONE
             elif status == 200:
                 missed = 0
                 self.pulse.rise()
