@@ -22,8 +22,8 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 _TASK = (
-    "These problems are of one kind. Write down what helps with the next one of it: in `situation` how to tell that it "
-    "is of this kind, in `advice` what to do, general enough for all of them, in a few sentences. Trust what was "
+    "The problems below are of one kind. Write down what helps with the next one of it: in `situation` how to tell that "
+    "it is of this kind, in `advice` what to do, general enough for all of them, in a few sentences. Trust what was "
     "judged right; what was judged wrong shows what to avoid. If the current advice needs no change, or nothing can be "
     "learned here, leave both texts empty."
 )
@@ -70,7 +70,7 @@ def question(society: Society, curator: Agent, episodes: Sequence[Episode], patt
     """Ask for the revised pattern of a kind."""
     parts = [quoted(e.author, e.text(), "judged right" if e.right else "judged wrong") for e in episodes]
     head = "The current advice:\n" + quoted(pattern.author, pattern.text, "pattern") if pattern else "No advice yet."
-    text = "\n\n".join((head, "What was tried since:", *parts, _TASK))
+    text = "\n\n".join((_TASK, head, "What was tried since:", *parts))
     observation = {"episodes": [episode._asdict() for episode in episodes], "pattern": pattern and pattern.text}
     messages = (*society.system(curator), Message("user", text))
     return Ask(curator, messages, Json("pattern", _SCHEMA), observation=observation)
