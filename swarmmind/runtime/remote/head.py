@@ -36,6 +36,7 @@ class Head:
 
     Attributes:
         lost: how many were lost so far.
+        done_so_far: how many effects are.
     """
 
     def __init__(self, journal: Journal, gates: Callable[[str], Gate], workers: int) -> None:
@@ -44,7 +45,8 @@ class Head:
         self._seats: dict[int, Seat] = {}
         self._ids = count(1)
         self._error: Exception | None = None
-        self.lost, self._over = 0, False
+        self.lost = self.done_so_far = 0
+        self._over = False
         self._alone = anyio.Event()
 
     async def perform(self, effect: Any, flight: Flight, slots: int, home: int | None = None) -> Any:
@@ -129,6 +131,7 @@ class Head:
         flight.queued(message.queued_seconds)
         flight.seconds = message.seconds
         task.over.set()
+        self.done_so_far += 1
         self.deal()
 
     def _held(self, effect: Any, flight: Flight) -> Held:
