@@ -169,3 +169,12 @@ CLOSED: dict[str, Any] = {**SCHEMA, "required": ["a", "b"], "additionalPropertie
 def test_strict_is_asked_for_where_openai_takes_it(schema: dict[str, Any], strict: bool) -> None:
     sent = fields(Writer("m", "openai"), request(output=Json("point", schema)))["response_format"]
     assert sent["json_schema"]["strict"] is strict
+
+
+@pytest.mark.parametrize("dialect", ["openai", "vllm"])
+@pytest.mark.parametrize("make", [lambda: Json("point", {**SCHEMA}), lambda: Choice(("north", "south"))])
+def test_equal_outputs_are_byte_identical_whoever_made_them(dialect: Any, make: Any) -> None:
+    one, other = (Writer("m", dialect).body(request(output=make())).content for _ in range(2))
+    assert one == other
+    writer = Writer("m", dialect)
+    assert writer.body(request(output=make())).content == writer.body(request(output=make())).content == one
