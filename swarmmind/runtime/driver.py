@@ -69,6 +69,7 @@ class Driver:
         root = Frame(path, program(Place(path, self.streams, stage)), self.purse, self._finished, stage, self.meter)
         try:
             self._walls.watch(root)
+            self._begin_turn()
             self._resume(root, None)
             await self._loop()
         except Exception as error:  # a bug: what is under way is ended first
@@ -94,8 +95,7 @@ class Driver:
     async def _loop(self) -> None:
         execution = self._execution
         while self._outcome is None and self._crash is None:
-            if not self.clock.virtual:
-                self._turn_ends = self.clock.now() + _TURN_SECONDS
+            self._begin_turn()
             replayed = self._replayed()
             self._advance_some()
             if self._crash is not None:
@@ -126,6 +126,14 @@ class Driver:
             self._launch(self._launching.popleft())
             if self._turn_over():
                 break
+
+    def _begin_turn(self) -> None:
+        if self.clock.virtual:
+            return
+        now = self.clock.now()
+        self._turn_ends = now + _TURN_SECONDS
+        if self.clock.next_at() <= now:  # however much there is to do, deadlines are kept
+            self.clock.fire()
 
     def _turn_over(self) -> bool:
         """Whether others on the event loop shall have their turn; on the virtual clock nobody waits for one."""
