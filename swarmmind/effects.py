@@ -77,7 +77,8 @@ class Agent(msgspec.Struct, frozen=True):
     Attributes:
         id: unique in its run, e.g. `worker-3`.
         role: the name of its role card, e.g. `worker`; coverage is counted per role.
-        instructions: the card's body, rendered: the system prompt.
+        prompt: what its instructions are: a text, or what writes them for each agent when they are wanted, so that
+            10,000 agents need not hold as many texts.
         model: the name under which the run knows its model.
         sampling: how it samples unless an `Ask` says otherwise.
         parameters: its own values, drawn from the population's distributions.
@@ -87,12 +88,17 @@ class Agent(msgspec.Struct, frozen=True):
 
     id: str
     role: str
-    instructions: str = ""
+    prompt: str | Callable[[Agent], str] = ""
     model: str = ""
     sampling: Sampling = Sampling()
     parameters: dict[str, Any] = {}
     index: int = 0
     priority: int = 0
+
+    @property
+    def instructions(self) -> str:
+        """The card's body, rendered: the system prompt."""
+        return self.prompt if isinstance(self.prompt, str) else self.prompt(self)
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------
@@ -342,13 +348,10 @@ class Quorum(msgspec.Struct, frozen=True):
 
 
 class Pause(tuple[Any, ...]):
-    """Nothing is asked for: whatever else the event loop has to do is done, if it is time for that; answered with `[]`.
+    """Nothing is asked for: others have their turn, if it is time for that; answered with `[]`.
 
-    A program that computes for long, e.g. for each of 10,000 agents, yields `PAUSE` now and then. That is no yield of
-    its own: it has no number, nothing is journaled, and the keys of effects are the same with and without it.
+    A program that computes for long yields `PAUSE` now and then. It has no number, so keys are the same without it.
     """
-
-    __slots__ = ()
 
 
 PAUSE = Pause()

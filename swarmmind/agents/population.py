@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from swarmmind.effects import Agent, Sampling
 from swarmmind.rng import Streams
-from swarmmind.spec.cards import Card
 from swarmmind.spec.load import LoadedSwarm
+from swarmmind.spec.source import Place
 from swarmmind.spec.task import Task
+from swarmmind.spec.templates import Template, template
 from swarmmind.spec.values import Distribution
+
+_MAX_TEXTS = 1024
+_NONE: dict[str, Any] = {}  # agents are frozen: all that have no parameters share it
 
 
 def populate(task: Task, swarm: LoadedSwarm, streams: Streams, prefix: str = "") -> tuple[Agent, ...]:
@@ -39,14 +42,64 @@ def populate(task: Task, swarm: LoadedSwarm, streams: Streams, prefix: str = "")
         priority = card.priority if group.priority is None else group.priority
         inner = swarm.inner.get(place)
         model = stand_in(inner) if inner else group.model or card.model or task.model.name
+        drawn = sorted({**card.parameters, **group.parameters}.items())
+        prompt = Instructions(card.body) if card.variables else card.render({})
         for number in range(group.count):
-            agent = f"{name}-{number}"
-            parameters = _drawn({**card.parameters, **group.parameters}, streams.rng(f"population/{agent}"))
-            given = {**parameters, "id": agent, "index": len(agents), "role": group.card}
-            agents.append(
-                Agent(agent, group.card, _instructions(card, given), model, sampling, parameters, len(agents), priority)
-            )
+            id_ = f"{name}-{number}"
+            parameters = _drawn(drawn, streams, id_)
+            agent = Agent(id_, group.card, prompt, model, sampling, parameters, len(agents), priority)
+            if not isinstance(prompt, str):
+                prompt.written(agent)  # what is wrong with it is told before anything runs
+            agents.append(agent)
     return tuple(agents)
+
+
+class Instructions:
+    """The prompt of a card that refers to its agent: one for all agents, written for each when it is wanted.
+
+    Args:
+        body: the card's.
+    """
+
+    def __init__(self, body: Template) -> None:
+        self._body = body
+        self._texts: dict[str, tuple[Agent, str]] = {}  # the latest, by id: many are asked round after round
+
+    def __call__(self, agent: Agent) -> str:
+        """An agent's own, without blank lines around it.
+
+        Raises:
+            SpecError: see `written`.
+        """
+        known, text = self._texts.get(agent.id, (None, ""))
+        if known is not agent:
+            if len(self._texts) >= _MAX_TEXTS:
+                self._texts.clear()
+            text = self.written(agent)
+            self._texts[agent.id] = (agent, text)
+        return text
+
+    def written(self, agent: Agent) -> str:
+        """The same, made anew.
+
+        Raises:
+            SpecError: it refers to a parameter that no one gives, or a filter cannot take its value.
+        """
+        given = {**agent.parameters, "id": agent.id, "index": agent.index, "role": agent.role}
+        return self._body.render(given).strip()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Instructions) and self._body.text == other._body.text
+
+    def __hash__(self) -> int:
+        return hash(self._body.text)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # what Jinja compiled cannot be pickled
+        return _again, (self._body.text, self._body.place)
+
+
+def _again(text: str, place: Place) -> Instructions:
+    return Instructions(template(text, place))
 
 
 def stand_in(swarm: LoadedSwarm) -> str:
@@ -54,13 +107,8 @@ def stand_in(swarm: LoadedSwarm) -> str:
     return f"swarm:{'.'.join(map(str, swarm.path))}"
 
 
-def _drawn(parameters: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
-    return {
-        name: value.draw(rng) if isinstance(value, Distribution) else value
-        for name, value in sorted(parameters.items())
-    }
-
-
-def _instructions(card: Card, given: Mapping[str, Any]) -> str:
-    """Cards that refer to nothing give one string for all agents: one object, one digest, one cached prefix."""
-    return card.render(given if card.variables else {})
+def _drawn(parameters: Sequence[tuple[str, Any]], streams: Streams, id_: str) -> dict[str, Any]:
+    if not parameters:
+        return _NONE
+    rng = streams.rng(f"population/{id_}")
+    return {name: value.draw(rng) if isinstance(value, Distribution) else value for name, value in parameters}
