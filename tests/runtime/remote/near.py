@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import anyio
-from anyio.abc import ObjectReceiveStream, ObjectSendStream
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from swarmmind.runtime.remote.head import Head
 from swarmmind.runtime.remote.link import Link, LinkBroken
@@ -22,7 +22,9 @@ BROKEN = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceErro
 class Wire:
     """One end of a link; it lasts for so many batches that come in."""
 
-    def __init__(self, out: ObjectSendStream[bytes], into: ObjectReceiveStream[bytes], life: int | None) -> None:
+    def __init__(
+        self, out: MemoryObjectSendStream[bytes], into: MemoryObjectReceiveStream[bytes], life: int | None
+    ) -> None:
         self._out, self._into, self._life = out, into, life
 
     async def send(self, batch: bytes) -> None:
@@ -53,6 +55,8 @@ class Near:
         workers: how many.
         lives: of the first workers that are hired: after how many batches each dies; later ones live.
     """
+
+    name, nodes = "near", 1
 
     def __init__(self, workers: int = 2, lives: Sequence[int] = ()) -> None:
         self.workers = workers

@@ -74,7 +74,10 @@ class Pieces:
         self.known = 0
 
     def __call__(self, piece: Piece, flight: Flight) -> Nested:
-        return Nested(lambda ctx: self._program(ctx, piece), "piece", chance=f"piece/{piece.seed}")
+        def program(ctx: Context) -> Program:
+            return self._program(ctx, piece)
+
+        return Nested(program, "piece", chance=f"piece/{piece.seed}")
 
     def replayed(self, piece: Piece, flight: Flight, result: Made) -> None:
         self.known += 1
