@@ -2,14 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import pytest
 
-from swarmmind.effects import Agent, Later
+from swarmmind.effects import TEXT, Agent, Later, Message, Sampling
 from swarmmind.errors import UserError
 from swarmmind.models.chat import ChatModel
 from swarmmind.models.local import PolicyModel, Scripted
 from swarmmind.models.make import Endpoints, Sources, identity, locate, make_model
-from swarmmind.ports import Policy
+from swarmmind.ports import Policy, Request
 from swarmmind.spec.model import ModelSpec
 from swarmmind.testing import FakeEndpoint, LooseCall
 from tests.models.asking import request
@@ -142,3 +143,34 @@ def test_a_task_file_alone_does_not_send_the_usual_key_to_a_host_of_its_choice(
 ) -> None:
     named = ModelSpec.model_validate({"name": "openai/m", **spec})
     assert locate(named, {"OPENAI_API_KEY": "k-1", **env}).key == key
+
+
+async def test_several_urls_are_replicas() -> None:
+    async with FakeEndpoint() as one, FakeEndpoint() as two:
+        urls = [one.base_url, two.base_url]
+        for given, environ in ((urls, {}), (None, {"VLLM_BASE_URL": ", ".join(urls)})):
+            endpoints = Endpoints()
+            model = make_model(spec("vllm/m", base_url=given), Sources(endpoints, environ))
+            before = one.answered, two.answered
+            async with endpoints.running(), anyio.create_task_group() as group:
+                for at in range(20):
+                    asked = Request(Agent(f"a{at}", "worker"), (Message("user", f"{at}"),), TEXT, Sampling(), 1)
+                    group.start_soon(LooseCall(key=f"{at}").ask, model, asked)
+            assert one.answered - before[0] + two.answered - before[1] == 20
+            assert min(one.answered - before[0], two.answered - before[1]) > 0
+            assert sorted(served.url for served in endpoints.served()) == sorted(urls)
+
+
+def test_a_file_that_names_replicas_elsewhere_is_not_sent_the_usual_key() -> None:
+    urls = ["http://127.0.0.1:1/v1", "http://evil.example/v1"]
+    assert locate(spec("vllm/m", base_url=urls), {"VLLM_API_KEY": KEY}).key is None
+    assert locate(spec("vllm/m", base_url=urls[:1]), {"VLLM_API_KEY": KEY}).key == KEY
+
+
+def test_a_managed_model_is_known_by_what_would_be_started() -> None:
+    def known(**flags: int) -> str:
+        managed = ModelSpec.model_validate({"vllm": "m", "manage": True, "flags": flags})
+        return identity(managed, locate(managed, {"VLLM_BASE_URL": "http://127.0.0.1:1/v1"}))
+
+    assert known(a=1) == known(a=1) != known(a=2)
+    assert "127.0.0.1" not in known()

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -75,12 +75,28 @@ class Fleet:
             ExceptionGroup: of a `ServerLost`: one does not come up, or crashes again and again; all have been ended.
         """
         known = await self._known()
-        gpus = await _gpus(self._environ)
+        seats = self.seats(await _gpus(self._environ))
         async with anyio.create_task_group() as group:
-            for number, server in enumerate(self.servers):
-                seat = _seat(server, number, len(self.servers), self._serving.devices, gpus)
+            for number, (server, seat) in enumerate(zip(self.servers, seats, strict=True)):
                 start = launch(self._serving, self._program, known, seat, self._environ)
                 group.start_soon(server.run, start, folder, (folder / f"{name}-{number}.log").absolute())
+
+    def seats(self, gpus: Sequence[str]) -> list[Seat]:
+        """Where each of them sits: apart, as far as there are GPUs enough.
+
+        Args:
+            gpus: those of this machine; none if it has none of NVIDIA's.
+        """
+        replicas, devices = len(self.servers), self._serving.devices
+        if replicas == 1 or not gpus:
+            return [Seat(server.port, server.key) for server in self.servers]
+        apart = max(1, len(gpus) // devices)  # groups of GPUs that a replica can have for itself
+        seats: list[Seat] = []
+        for number, server in enumerate(self.servers):
+            group = number % apart
+            own = tuple(gpus[group * devices : (group + 1) * devices])
+            seats.append(Seat(server.port, server.key, own, len(range(group, replicas, apart))))
+        return seats
 
     async def _known(self) -> frozenset[str] | None:
         log.debug("asking %s for its flags", self._program.command[0])
@@ -90,15 +106,6 @@ class Fleet:
         """Until each of them is up."""
         for server in self.servers:
             await server.pulse.wait()
-
-
-def _seat(server: Server, number: int, replicas: int, devices: int, gpus: list[str]) -> Seat:
-    if replicas == 1 or not gpus:
-        return Seat(server.port, server.key)
-    apart = max(1, len(gpus) // devices)  # groups of GPUs that a replica can have for itself
-    first = number % apart * devices
-    sharers = sum(1 for other in range(replicas) if other % apart == number % apart)
-    return Seat(server.port, server.key, tuple(gpus[first : first + devices]), sharers)
 
 
 async def _gpus(environ: Mapping[str, str]) -> list[str]:
