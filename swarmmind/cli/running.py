@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Coroutine
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,7 +82,7 @@ def shown(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_
     """Run something to its result, print that, and return the exit code; Ctrl-C says how to go on."""
     try:
         with watcher:
-            result = anyio.run(main)
+            result = anyio.run(main, backend_options={"use_uvloop": find_spec("uvloop") is not None})
     except KeyboardInterrupt:
         if watcher.folder is not None:
             words = ["swarmmind", "resume", str(watcher.folder), *(["--allow-code"] if allow_code else [])]
