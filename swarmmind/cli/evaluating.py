@@ -10,7 +10,7 @@ import typer
 
 from swarmmind import report
 from swarmmind.cli.live import Display, Watcher
-from swarmmind.cli.running import AllowCode, Json, Runs, Sets, Show, shown
+from swarmmind.cli.running import AllowCode, EngineOption, Json, Runs, Sets, Show, Workers, shown
 from swarmmind.errors import UserError
 from swarmmind.runs import api
 from swarmmind.runs.result import Result
@@ -53,6 +53,8 @@ def evaluate(
     sets: Sets = None,
     runs: Runs = Path(api.RUNS),
     allow_code: AllowCode = False,
+    engine: EngineOption = "local",
+    workers: Workers = None,
     as_json: Json = False,
     display: Show = Display.auto,
 ) -> int:
@@ -66,6 +68,7 @@ def evaluate(
 
     async def main() -> Result:
         options: dict[str, Any] = {"runs": runs, "into": into, "allow_code": allow_code, "watch": watcher.begin}
+        options |= {"engine": engine, "workers": workers}
         ended.append(await api.evaluate(suite, overrides=overrides, **options))
         return ended[0]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from swarmmind.cli.live import Display, Watcher
-from swarmmind.cli.running import AllowCode, Json, Runs, Sets, Show, shown
+from swarmmind.cli.running import AllowCode, EngineOption, Json, Runs, Sets, Show, Workers, shown
 from swarmmind.cli.studies import price_lines
 from swarmmind.runs import api
 from swarmmind.runs.result import Result
@@ -22,6 +22,8 @@ def optimize(
     sets: Sets = None,
     runs: Runs = Path(api.RUNS),
     allow_code: AllowCode = False,
+    engine: EngineOption = "local",
+    workers: Workers = None,
     as_json: Json = False,
     display: Show = Display.auto,
 ) -> int:
@@ -30,7 +32,14 @@ def optimize(
 
     async def main() -> Result:
         return await api.optimize(
-            task, overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin, priced=_tell
+            task,
+            overrides=sets or [],
+            runs=runs,
+            allow_code=allow_code,
+            watch=watcher.begin,
+            engine=engine,
+            workers=workers,
+            priced=_tell,
         )
 
     return shown(main, watcher, as_json, allow_code)

@@ -18,6 +18,7 @@ from swarmmind.cli import evals, studies
 from swarmmind.cli.live import Display, Watcher
 from swarmmind.errors import UserError
 from swarmmind.runs import api
+from swarmmind.runs.job import EngineName
 from swarmmind.runs.result import Result
 
 Sets = Annotated[
@@ -29,6 +30,14 @@ Inputs = Annotated[
 Runs = Annotated[Path, typer.Option("--runs", envvar="SWARMMIND_RUNS", help="Where run folders are kept.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON record on stdout.")]
 AllowCode = Annotated[bool, typer.Option("--allow-code", help="Let the task run Python code that it names.")]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option("--engine", help="What executes it: this process (local), several (processes), or a Ray cluster."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Of processes or ray: how many; by default all processors."),
+]
 Show = Annotated[Display, typer.Option("--display", help="Progress on stderr: live, plain lines, or none.")]
 
 
@@ -42,6 +51,8 @@ def run(
     inputs: Inputs = None,
     runs: Runs = Path(api.RUNS),
     allow_code: AllowCode = False,
+    engine: EngineOption = "local",
+    workers: Workers = None,
     as_json: Json = False,
     display: Show = Display.auto,
 ) -> int:
@@ -56,6 +67,8 @@ def run(
             runs=runs,
             allow_code=allow_code,
             watch=watcher.begin,
+            engine=engine,
+            workers=workers,
         )
 
     return shown(main, watcher, as_json, allow_code)
@@ -66,6 +79,8 @@ def resume(
     sets: Sets = None,
     runs: Runs = Path(api.RUNS),
     allow_code: AllowCode = False,
+    engine: EngineOption = "local",
+    workers: Workers = None,
     as_json: Json = False,
     display: Show = Display.auto,
 ) -> int:
@@ -73,7 +88,8 @@ def resume(
     watcher = Watcher(display)
 
     async def main() -> Result:
-        return await api.resume(run, overrides=sets or [], runs=runs, allow_code=allow_code, watch=watcher.begin)
+        options: dict[str, Any] = {"allow_code": allow_code, "engine": engine, "workers": workers}
+        return await api.resume(run, overrides=sets or [], runs=runs, watch=watcher.begin, **options)
 
     return shown(main, watcher, as_json, allow_code)
 

@@ -73,13 +73,13 @@ async def run(
         return await _evaluated(loaded, inputs or {}, way)
     plan = make_plan(loaded, inputs, allow_code=allow_code)
     models = Models(plan, env)  # a missing key or an unknown policy leaves no folder behind
-    folder = _begin(plan, loaded, Path(runs), inputs or {})
-    try:
-        with way.crowd(loaded, "run", plan, inputs) as crowd:
+    with way.crowd(loaded, "run", plan, inputs) as crowd:
+        folder = _begin(plan, loaded, Path(runs), inputs or {})
+        try:
             return await execute(plan, folder, models, watch, plain(crowd))
-    except UserError:  # some topologies find out at their first step only that they cannot work with a swarm
-        folders.discard_unused(folder)
-        raise
+        except UserError:  # some topologies find out at their first step only that they cannot work with a swarm
+            folders.discard_unused(folder)
+            raise
 
 
 async def optimize(
@@ -119,13 +119,13 @@ async def optimize(
     if priced is not None:
         priced(study, price)
     models = Models(plan, env)
-    folder = _begin(plan, loaded, Path(runs), {}, STUDY)
-    try:
-        with way.crowd(loaded, "study", plan) as crowd:
+    with way.crowd(loaded, "study", plan) as crowd:
+        folder = _begin(plan, loaded, Path(runs), {}, STUDY)
+        try:
             return await run_study(study, plan, folder, models, watch, crowd)
-    except UserError:
-        folders.discard_unused(folder)
-        raise
+        except UserError:
+            folders.discard_unused(folder)
+            raise
 
 
 async def evaluate(
@@ -203,25 +203,24 @@ async def _evaluated(
     plan = make_eval(loaded, inputs, name, allow_code=way.allow_code)
     roster = Roster(plan, way.env)
     everybody = plan.base._replace(specs=plan.specs())
-    if into is None:
-        folder = _begin(plan.base, loaded, way.runs, inputs, EVAL)
-    else:
+    with way.crowd(loaded, "eval", everybody, inputs) as crowd:
+        options: dict[str, Any] = {"allow_code": way.allow_code, "roster": roster, "crowd": crowd}
+        if into is None:
+            folder = _begin(plan.base, loaded, way.runs, inputs, EVAL)
+            try:
+                return await run_eval(plan, folder, way.env, way.watch, **options)
+            except UserError:
+                folders.discard_unused(folder)
+                raise
         folder = folders.find(os.fspath(into), way.runs)
         if folders.read_json(folder / folders.ORIGIN).get("kind") != EVAL:
             raise RunError(f"{folder}: is no eval; it cannot go on as one")
 
-    def begin() -> None:
-        folders.write_text(folder / folders.TASK, loaded.text)
-        folders.write_json(folder / folders.ORIGIN, _origin(plan.base, loaded, inputs, EVAL))
+        def begin() -> None:
+            folders.write_text(folder / folders.TASK, loaded.text)
+            folders.write_json(folder / folders.ORIGIN, _origin(plan.base, loaded, inputs, EVAL))
 
-    try:
-        with way.crowd(loaded, "eval", everybody, inputs) as crowd:
-            options: dict[str, Any] = {"allow_code": way.allow_code, "roster": roster, "crowd": crowd}
-            return await run_eval(plan, folder, way.env, way.watch, begin=None if into is None else begin, **options)
-    except UserError:
-        if into is None:
-            folders.discard_unused(folder)
-        raise
+        return await run_eval(plan, folder, way.env, way.watch, begin=begin, **options)
 
 
 def _loaded(
