@@ -26,6 +26,7 @@ CEILING = 512
 STEERED_CEILING = 2048
 _CUT = 0.8
 _GROWTH = 1.25  # at most, by throughput alone, at a server that is looked at
+_SATURATED = 0.9  # of the limit
 _WINDOWS = 4  # of answers are one there: most of a latency is on the way, and requests travel in swarms
 _SHORTEST_SLEEP_SECONDS = 1e-6
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
@@ -273,7 +274,7 @@ class Limiter:
             return
         now = self._now()
         in_flight = self.in_flight - self.answered
-        saturated = in_flight >= self.limit and self.waiting > 0
+        saturated = in_flight >= _SATURATED * self.limit and self.waiting > 0
         limit = self.steering.observe(seen, Load(self.limit, in_flight, saturated), now)
         if limit != self.limit:
             self._pace.moved(now)

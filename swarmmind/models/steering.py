@@ -19,12 +19,10 @@ _MOST = 1.5  # of what was seen running
 _SLOW_GROWTH = 1.1
 _CUT = 0.8
 _LOOKS = 4  # before a limit is judged, once the capacity is known
-_ROOMY_LOOKS = 2  # before throughput may judge
+_ROOMY = 2 / 3  # of what is in flight: less is at the server
 _STALLS = 2  # looks in a row at which requests wait and no more run than ever: that is the capacity
 _RESERVE, _SMALL_RESERVE = 0.1, 8  # of what runs: as much should wait; no less than so many
-_MUCH_WAITING = 0.1
 _FULL_CACHE, _NEARLY_FULL_CACHE = 0.95, 0.9
-_MUCH_QUEUEING = 0.3  # of the time that requests spend at the server
 _CUT_EVERY_SECONDS = 1.0
 _SHY_SECONDS, _MOST_SHY_SECONDS = 10.0, 60.0  # before a limit that was too much is tried again
 
@@ -60,7 +58,8 @@ class Steering:
         self.most_running = capacity or 0
         self._last: Snapshot | None = None
         self._looks: deque[Snapshot] = deque(maxlen=_LOOKS)  # in a row at the present limit, saturated
-        self._limit = self._stalls = self._steady = 0
+        self._limit = self._stalls = 0
+        self._steady = self._ran = self._waited = 0  # of all looks at the present limit: number and sums
         self._squeezed = False  # by want of cache: its capacity is what that has room for
         self._cut_at = self._shy_until = float("-inf")
         self._shy_seconds = _SHY_SECONDS
@@ -82,18 +81,14 @@ class Steering:
 
         Then most of what is in flight is on its way, or done within one step; throughput must say whether more pays.
         """
-        looks = self._looks
-        if (
-            self._squeezed
-            or len(looks) < _ROOMY_LOOKS
-            or sum(one.waiting for one in looks) > self._limit * len(looks) / 20
-        ):
+        at_most = self._limit * self._steady  # if all that was in flight had been there at each look
+        if self._squeezed or self._steady < _LOOKS or self._waited > at_most / 20:
             return False
-        return int(_MOST * self.most_running) <= self._limit
+        return self._ran + self._waited < _ROOMY * at_most
 
     def moved(self) -> None:
         """Somebody else has set the limit: what was seen until now says nothing about it."""
-        self._looks.clear()
+        self._forget()
 
     def observe(self, seen: Snapshot, load: Load, now: float) -> int:
         """The limit from now on.
@@ -104,17 +99,20 @@ class Steering:
             now: the run's clock, in seconds.
         """
         last, self._last = self._last, seen
-        if not load.saturated or load.limit != self._limit or load.in_flight > load.limit:  # the latter: after a cut
-            self._looks.clear()
+        if load.limit != self._limit or load.in_flight > load.limit:  # the latter: after a cut
+            self._forget()
         limit = self._steered(seen, last, load, now)
         if now >= self._shy_until:
             self._too_much = self.ceiling + 1
         limit = max(1, min(limit, self.ceiling, self._too_much - 1))
-        self._steady = self._steady + 1 if limit == self._limit else 0
-        if not self._steady:
-            self._looks.clear()
+        if limit != self._limit:
+            self._forget()
         self._limit = limit
         return limit
+
+    def _forget(self) -> None:
+        self._looks.clear()
+        self._steady = self._ran = self._waited = 0
 
     def rejected(self, limit: int, now: float) -> None:
         """The server refused a request at this limit, which is about to be cut."""
@@ -130,12 +128,14 @@ class Steering:
         if not load.saturated or load.in_flight > load.limit:
             return load.limit
         self._looks.append(seen)
+        self._steady, self._ran, self._waited = self._steady + 1, self._ran + seen.running, self._waited + seen.waiting
         self._learn(seen, before)
         others = max(0, seen.running + seen.waiting - load.in_flight)
-        most = max(FIRST_LIMIT, int(_MOST * self.most_running) - others)
+        running = self.most_running if self.capacity is not None else seen.running
+        most = max(FIRST_LIMIT, int(_MOST * running) - others)
         if seen.kv_used:
             most = min(most, int(seen.running * _NEARLY_FULL_CACHE / seen.kv_used))
-        if self.capacity is not None and load.limit >= self.capacity:
+        if self.capacity is not None and (seen.waiting or load.limit >= self.capacity):
             return self._judged(load, most)
         if seen.waiting:
             return load.limit
@@ -158,6 +158,8 @@ class Steering:
         running = max(one.running for one in looks)
         reserve = self._reserve(running)
         if self._stalls >= _STALLS and waiting > 1.5 * reserve:
+            if len(looks) == _LOOKS:  # it may run less than it did: longer requests, a smaller cache
+                self.capacity = self.most_running = running
             return max(load.limit - int(waiting) + reserve, running)
         if len(looks) == _LOOKS and waiting < reserve / 2:
             return max(load.limit, min(most, max(load.limit + 1, int(load.limit * _SLOW_GROWTH))))
@@ -175,13 +177,10 @@ class Steering:
             return True
         if last is None:
             return False
-        if (seen.preemptions or 0) > (last.preemptions or 0):
-            return True
-        waited = min(seen.waiting - _MUCH_WAITING * seen.running, last.waiting - _MUCH_WAITING * last.running)
-        return waited > 1 and _queueing(seen, last) > _MUCH_QUEUEING
+        return (seen.preemptions or 0) > (last.preemptions or 0)
 
     def _relieved(self, seen: Snapshot, load: Load, now: float) -> int:
-        self._looks.clear()
+        self._forget()
         if load.in_flight > load.limit:  # still at what was cut before
             self._cut_at = now
         if now < self._cut_at + _CUT_EVERY_SECONDS:
@@ -198,12 +197,4 @@ class Steering:
                 min(_MOST_SHY_SECONDS, 2 * self._shy_seconds) if self._too_much <= limit else _SHY_SECONDS
             )
         self._too_much, self._shy_until = limit, now + self._shy_seconds
-        self._looks.clear()
-
-
-def _queueing(seen: Snapshot, last: Snapshot) -> float:
-    """The share of their time that requests which were answered between two looks had waited at the server."""
-    if seen.request_seconds is None or last.request_seconds is None:
-        return 0.0
-    whole = seen.request_seconds - last.request_seconds
-    return ((seen.queue_seconds or 0.0) - (last.queue_seconds or 0.0)) / whole if whole > 0 else 0.0
+        self._forget()
