@@ -1,0 +1,187 @@
+"""A busy server, one that goes away and comes back, and one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from swarmmind.effects import Reply
+from swarmmind.models.chat import ChatModel, Patience
+from swarmmind.models.endpoint import Endpoint, Pulse
+from swarmmind.models.limiter import Limiter
+from swarmmind.models.redact import Redactor
+from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
+from swarmmind.models.transports.shared import NotSent
+from swarmmind.models.wire import Writer
+from swarmmind.ports import HttpResponse, TransportError
+from swarmmind.runtime.budget import Purse
+from swarmmind.runtime.clock import VirtualClock
+from swarmmind.testing import FakeEndpoint, LooseCall
+from tests.models.asking import Replayed, chat, ok, request
+from tests.models.simulation import simulate
+from tests.models.test_hostile import Hurried
+
+pytestmark = pytest.mark.anyio
+
+BUSY = HttpResponse(503, {}, b'{"error": "The engine is currently busy, please retry later."}')
+GONE = NotSent("connection", "refused")
+
+
+def model(endpoint: Endpoint, attempts: int) -> ChatModel:
+    return ChatModel(Writer("m"), endpoint, None, Patience(attempts), Redactor())
+
+
+@asynccontextmanager
+async def watched(endpoint: Endpoint) -> AsyncGenerator[None]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(endpoint.watch)
+        await anyio.wait_all_tasks_blocked()
+        yield
+        group.cancel_scope.cancel()
+    await endpoint.transport.close()
+
+
+async def ask_all(asked: ChatModel, calls: int, callers: int) -> list[Reply]:
+    replies: list[Reply] = []
+    numbers = iter(range(calls))
+
+    async def caller() -> None:
+        for number in numbers:
+            call = LooseCall(clock=Hurried(), key=f"run/{number}")
+            replies.append(await call.ask(asked, request(f"question {number}", seed=number)))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for _ in range(callers):
+                group.start_soon(caller)
+    return replies
+
+
+async def test_a_server_that_is_started_anew_is_waited_for() -> None:
+    server = FakeEndpoint(latency_seconds=0.02)
+    await server.start()
+    port = server.port
+    endpoint = Endpoint(server.base_url, AiohttpTransport(server.base_url), Limiter(concurrency=8))
+    replies: list[Reply] = []
+    refused: list[int] = []
+
+    async def restart() -> None:
+        while server.answered < 20:
+            await anyio.sleep(0.005)
+        await server.stop()
+        await anyio.sleep(0.5)
+        refused.append(endpoint.load)
+        await server.start(port)
+
+    async with watched(endpoint), anyio.create_task_group() as group:
+        group.start_soon(restart)
+        replies.extend(await ask_all(model(endpoint, attempts=2), 100, 30))
+    assert [reply.failure for reply in replies] == [None] * 100
+    assert refused == [30]  # all of them were held
+    calls = sum(reply.usage.calls for reply in replies)
+    assert calls <= 100 + 8 + 8  # those cut off, and those that were refused before it was known; nothing while it was
+    assert any("was gone once" in line for line in endpoint.served().warnings)
+    await server.stop()
+
+
+async def test_one_that_stays_away_is_told_of_when_the_patience_is_over() -> None:
+    server = FakeEndpoint()
+    await server.start()
+    endpoint = Endpoint(server.base_url, AiohttpTransport(server.base_url), Limiter(concurrency=4), outage_seconds=0.3)
+    async with watched(endpoint):
+        assert (await ask_all(model(endpoint, 2), 1, 1))[0].ok
+        await server.stop()
+        began = anyio.current_time()
+        replies = await ask_all(model(endpoint, 2), 10, 10)
+        seconds = anyio.current_time() - began
+    assert {reply.failure.kind for reply in replies if reply.failure} == {"connection"}
+    assert len(replies) == 10
+    assert 0.3 <= seconds < 3
+
+
+async def test_one_that_never_answered_is_not_waited_for() -> None:
+    endpoint = Endpoint("http://127.0.0.1:9/v1", AiohttpTransport("http://127.0.0.1:9/v1"), Limiter())
+    async with watched(endpoint):
+        began = anyio.current_time()
+        replies = await ask_all(model(endpoint, 3), 4, 4)
+        assert anyio.current_time() - began < 2
+    assert [(reply.failure.kind if reply.failure else "", reply.usage.calls) for reply in replies] == [
+        ("connection", 3)
+    ] * 4
+
+
+async def test_a_connection_that_breaks_is_no_outage() -> None:
+    transport = Replayed(ok(), TransportError("connection", "reset"), ok())
+    endpoint = Endpoint("http://fake/v1", transport, Limiter())
+    async with watched(endpoint):
+        replies = await ask_all(model(endpoint, 2), 3, 1)
+    assert [reply.usage.calls for reply in replies] == [1, 2, 1]
+    assert endpoint.up
+    assert endpoint.served().warnings == []
+
+
+async def test_who_sees_to_a_server_decides_when_it_is_up() -> None:
+    pulse = Pulse()
+    transport = Replayed(ok(), GONE, ok())
+    endpoint = Endpoint("http://fake/v1", transport, Limiter(), pulse)
+    asked = model(endpoint, attempts=1)
+    await ask_all(asked, 1, 1)
+    replies: list[Reply] = []
+
+    async def supervise() -> None:
+        await pulse.doubts()
+        pulse.fall()
+        await anyio.sleep(0.05)
+        assert len(transport.posted) == 2
+        pulse.rise()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(supervise)
+        replies.extend(await ask_all(asked, 1, 1))
+    assert (replies[0].ok, replies[0].usage.calls, len(transport.posted)) == (True, 2, 3)
+
+
+async def test_a_tiny_queue_tells_no_agent() -> None:
+    async with FakeEndpoint(capacity=2, latency_seconds=0.01) as server:
+        endpoint = Endpoint(server.base_url, AiohttpTransport(server.base_url), Limiter())
+        async with watched(endpoint):
+            replies = await ask_all(model(endpoint, attempts=1), 200, 100)
+        assert [reply.failure for reply in replies] == [None] * 200
+        assert server.answered == 200
+        assert endpoint.limiter.rejections == server.statuses["503"] > 0
+        assert endpoint.limiter.limit <= 4
+
+
+async def test_a_server_that_is_busy_and_never_answers_is_told_of() -> None:
+    clock = VirtualClock()
+    transport = Replayed(BUSY)
+    call = LooseCall(Purse(), clock)
+    replies: list[Reply] = []
+
+    async def one() -> None:
+        replies.append(await call.ask(chat(transport, patience=Patience(3)), request()))
+
+    await simulate(clock, one)
+    assert replies[0].failure is not None
+    assert (replies[0].failure.kind, len(transport.posted)) == ("busy", 3)
+
+
+async def test_one_that_answered_and_is_busy_ever_since_is_told_of_in_the_end() -> None:
+    clock = VirtualClock()
+    transport = Replayed(ok(), BUSY)
+    asked = chat(transport, patience=Patience(3))
+    replies: list[Reply] = []
+
+    async def two() -> None:
+        replies.append(await LooseCall(Purse(), clock, key="first").ask(asked, request()))
+        replies.append(await LooseCall(Purse(), clock, key="second").ask(asked, request()))
+
+    await simulate(clock, two)
+    assert replies[0].ok
+    assert replies[1].failure is not None
+    assert 300 <= clock.now() < 400
+    assert replies[1].usage.calls > 3
+    assert len(transport.posted) < 150  # it is left alone most of the time
