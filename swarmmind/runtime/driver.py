@@ -196,6 +196,7 @@ class Driver:
             self.journal.delivery(frame.path, frame.step, keys)
         for flight in frame.stragglers():
             self._execution.cancel(flight)
+        frame.awaiting = ()  # 10,000 asks are let go of before there are 10,000 more
         self._resume(frame, results, stop)
 
     def _resume(self, frame: Frame, results: Any, stop: str | None = None) -> None:

@@ -37,6 +37,7 @@ from swarmmind.runtime import tables
 from swarmmind.runtime.writer import Writer
 
 _MAX_CACHED_DIGESTS = 8192
+_MAX_CACHED_CHARACTERS = 4_000_000
 _READ_AHEAD = 4096
 _MAX_READ_AHEAD = 65536
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
@@ -93,6 +94,7 @@ class Journal:
             self._lock.close()
             raise RunError(f"{path}: not a readable journal ({error})") from error
         self._digests: dict[Message, bytes] = {}
+        self._cached_characters = 0  # of those messages
         self._written: set[bytes] = set()
         self._ahead: dict[str, Found] = {}
         self._reads_ahead = True
@@ -192,8 +194,10 @@ class Journal:
         if digest is None:
             raw = f"{message.role}\0{message.content}".encode("utf-8", "surrogatepass")
             digest = blake2b(raw, digest_size=16).digest()
-            if len(self._digests) >= _MAX_CACHED_DIGESTS:
+            self._cached_characters += len(message.content)
+            if len(self._digests) >= _MAX_CACHED_DIGESTS or self._cached_characters > _MAX_CACHED_CHARACTERS:
                 self._digests.clear()
+                self._cached_characters = len(message.content)
             self._digests[message] = digest
         return digest
 

@@ -78,7 +78,7 @@ class Lag(msgspec.Struct, frozen=True):
         p50_seconds: at half of the moments it was no later.
         p99_seconds: at 99 of 100.
         max_seconds: the longest that it stood still.
-        own_p99_seconds: as `p99_seconds`, without the time that the loop's thread waited for a processor.
+        own_p99_seconds: as `p99_seconds`, but of its lag only what the loop's thread computed meanwhile.
         stalled_seconds: all stalls that something in this process is to blame for, together.
         busy_seconds: all stalls in which the machine was busy with something else, or asleep.
         watched_seconds: how long it was watched.
@@ -177,7 +177,7 @@ class Watchdog:
         self._loop: Any = anyio.lowlevel.current_token().native_token
         self._reader = _Reader(lambda: self._collected)
         self._ident = threading.get_ident()
-        self._waited = self._reader().waited or 0.0
+        self._ran = self._reader.ran()
         self._since = time.monotonic()
         self._next()
         gc.callbacks.append(self._collecting)
@@ -224,10 +224,10 @@ class Watchdog:
         self._next()
 
     def _count(self, now: float) -> None:
-        late, waited = now - self._due, self._reader.waited()
+        late, ran = now - self._due, self._reader.ran()
         self._all.stood(late)
-        self._own.stood(late - (waited - self._waited))
-        self._waited = waited
+        self._own.stood(min(late, ran - self._ran))
+        self._ran = ran
 
     def _collecting(self, phase: str, _: dict[str, int]) -> None:
         if threading.get_ident() == self._ident:  # a collection runs on whatever thread it befalls
@@ -374,22 +374,19 @@ class _Reader:
     def __init__(self, collected: Callable[[], float]) -> None:
         self._collected = collected
         clock_of = getattr(time, "pthread_getcpuclockid", None)  # not on macOS: there it is the process's
-        self._ran: int = time.CLOCK_PROCESS_CPUTIME_ID if clock_of is None else clock_of(threading.get_ident())
+        self._clock: int = time.CLOCK_PROCESS_CPUTIME_ID if clock_of is None else clock_of(threading.get_ident())
         self._schedule: int | None = None
         path = f"/proc/self/task/{threading.get_native_id()}/schedstat"
         if os.path.exists(path):  # Linux: nanoseconds that it ran, that it waited to run, and how often it ran
             self._schedule = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def __call__(self) -> Clocks:
-        waited = None if self._schedule is None else self.waited()
-        ran = time.clock_gettime(self._ran)
-        return Clocks(time.monotonic(), ran, waited, time.process_time(), self._collected())
+        waited = None if self._schedule is None else int(os.pread(self._schedule, 128, 0).split()[1]) / 1e9
+        return Clocks(time.monotonic(), self.ran(), waited, time.process_time(), self._collected())
 
-    def waited(self) -> float:
-        """Seconds that the thread could have run and got no processor, or, if that is not known, did not run."""
-        if self._schedule is None:
-            return time.monotonic() - time.clock_gettime(self._ran)
-        return int(os.pread(self._schedule, 128, 0).split()[1]) / 1e9
+    def ran(self) -> float:
+        """Seconds that the thread ran."""
+        return time.clock_gettime(self._clock)
 
     def close(self) -> None:
         """No more reading."""
