@@ -16,6 +16,7 @@ _HOSTILE = re.compile(
     "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _OUTPUT_CHARACTERS = 2000
+_MOST_SERVERS = 8
 _METRICS_A_LINE, _METRIC_CHARACTERS = 3, 60
 _RESUMABLE = ("stopped", "interrupted", "crashed")
 
@@ -101,6 +102,25 @@ def cache_line(served: Any) -> str:
     return f"{share(cached, prompt)} of {number(prompt)} prompt tokens, by the server's own counters"
 
 
+def server_lines(served: Any) -> list[str]:
+    """What was really in flight at each server, and how long requests waited for a place there; at most 8 servers."""
+    found: list[str] = []
+    for one in (served or [])[:_MOST_SERVERS]:
+        said = f"{one.get('url')}: {number(one.get('answered'))} answered"
+        if one.get("mean_in_flight") is not None:
+            said += (
+                f", {number(one['mean_in_flight'])} in flight on average, {number(one.get('most_in_flight'))} at most"
+            )
+        said += f" (limit {number(one.get('limit'))} at the end)"
+        if one.get("queued_seconds"):
+            mean = one["queued_seconds"] / max(1, one.get("answered") or 0)
+            said += f", {duration(mean)} of waiting for a place each"
+        for name, word in (("rejections", "refused as too many"), ("preemptions", "begun anew for want of cache")):
+            said += f", {number(one[name])} {word}" if one.get(name) else ""
+        found.append(said)
+    return found
+
+
 def plain(value: Any) -> str:
     """A value as text: a string as it is, `None` is `unknown`, anything else as JSON."""
     if value is None:
@@ -141,6 +161,7 @@ def lines(result: Mapping[str, Any], context: str = "") -> list[str]:
     found.append(f"bill: {bill_line(result.get('usage') or {})}")
     cache = cache_line(result.get("served"))
     found += [f"prefix cache: {cache}"] if cache else []
+    found += [f"server: {line}" for line in server_lines(result.get("served"))]
     if context:
         found.append(f"context: {context}")
     for failure in result.get("failures") or []:

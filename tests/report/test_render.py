@@ -234,13 +234,14 @@ def test_the_header_says_what_result_json_says(tmp_path: Path):
         usage={"calls": 15, "prompt_tokens": 6000, "cached_tokens": 1500, "completion_tokens": 300, "cost_usd": None},
         coverage={"planned": 20, "finished": 15, "failed": 1, "cancelled": 3}, seconds=125, seed=7,
         undone="two rounds", warnings=["slow disk"], metrics={"entropy": 1.25}, version="9.9",
-        served=[{"url": "http://a", "prompt_tokens": 6000, "cached_tokens": 1200}],
+        served=[{"url": "http://a", "prompt_tokens": 6000, "cached_tokens": 1200, "answered": 15, "limit": 4}],
     )  # fmt: skip
     page = Page(render(tmp_path))
     for words in (
         "digits stopped", "limit reached tokens", "score 0.25", "time 2 min 5 s", "25 % from the cache", "cost unknown",
         "20 planned = 15 finished + 1 failed + 3 cancelled (these add up to 19)", "Left undone: two rounds",
         '{ "answer": [ 115 ] }', "slow disk", "entropy 1.25", "Made by SwarmMind 9.9",
+        "http://a: 15 answered (limit 4 at the end)",
         "From the prefix cache: 20 % of 6,000 prompt tokens, by the server's own counters.",
     ):  # fmt: skip
         assert words in page.text

@@ -54,6 +54,19 @@ def test_what_servers_had_in_their_prefix_caches_is_their_own_word():
     assert not [line for line in lines({"served": [silent]}) if "prefix cache" in line]
 
 
+def test_what_was_really_in_flight_is_told_of_each_server():
+    one = {
+        "url": "http://a", "answered": 300, "mean_in_flight": 9.68, "most_in_flight": 12, "limit": 10,
+        "queued_seconds": 3000.0, "rejections": 4, "preemptions": 0,
+    }  # fmt: skip
+    told = (
+        "server: http://a: 300 answered, 9.68 in flight on average, 12 at most (limit 10 at the end), "
+        "10 s of waiting for a place each, 4 refused as too many"
+    )
+    assert told in lines({"served": [one]})
+    assert len([line for line in lines({"served": [one] * 20}) if line.startswith("server: ")]) == 8
+
+
 def test_metrics_are_read_at_a_glance():
     few = lines({"metrics": {"entropy": 0.93221, "events": 24.0, "gain": -1e-7}})
     assert "metrics: entropy 0.9322, events 24, gain -1e-07" in few
