@@ -21,26 +21,22 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
 import msgspec
 
-from swarmmind.effects import Ask, Message, Reply
+from swarmmind.effects import Message, Reply
 from swarmmind.errors import JournalError, RunError
 from swarmmind.runtime import tables
+from swarmmind.runtime.pen import Pen, Question, Timing, characters
 from swarmmind.runtime.writer import Writer
 
-_MAX_CACHED_DIGESTS = 8192
-_MAX_CACHED_CHARACTERS = 4_000_000
 _READ_AHEAD = 4096
 _MAX_READ_AHEAD = 65536
-_SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
 
 
 class Found(NamedTuple):
@@ -51,22 +47,7 @@ class Found(NamedTuple):
     seconds: float
 
 
-class Question(NamedTuple):
-    """The digest of what an effect asks, and what it is made of: digests of messages, and the rest as JSON."""
-
-    digest: bytes
-    messages: Sequence[bytes]
-    body: bytes
-
-
-class Timing(NamedTuple):
-    """Seconds on the run's clock: from launch to reply, and of these in a queue."""
-
-    seconds: float
-    queued_seconds: float
-
-
-class Journal:
+class Journal(Pen):
     """One run's journal, open for writing by this process alone.
 
     Args:
@@ -77,6 +58,7 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
         self._lock = path.with_suffix(".lock").open("w")
         try:
@@ -93,15 +75,10 @@ class Journal:
         except (sqlite3.DatabaseError, RunError) as error:
             self._lock.close()
             raise RunError(f"{path}: not a readable journal ({error})") from error
-        self._digests: dict[Message, bytes] = {}
-        self._cached_characters = 0  # of those messages
-        self._written: set[bytes] = set()
         self._ahead: dict[str, Found] = {}
         self._reads_ahead = True
         self._last_read = 0
-        self._rows: dict[str, list[Sequence[Any]]] = {}
         self._callbacks: list[Callable[[], None]] = []
-        self._count = 0
         self._writer = Writer(path)
         self._closed = False
 
@@ -179,89 +156,9 @@ class Journal:
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
-    def digest(self, effect: Any) -> Question:
-        """What an effect asks, by content; nothing is written. One that is kept asks what its label says."""
-        if not isinstance(effect, Ask):
-            what = effect.label().encode() if getattr(type(effect), "kept", False) else msgspec.json.encode(effect)
-            return Question(blake2b(what, digest_size=16).digest(), (), b"")
-        digests = [self._digest(message) for message in effect.messages]
-        agent = effect.agent
-        body = msgspec.json.encode((agent.model, effect.output, effect.sampling or agent.sampling))
-        return Question(blake2b(b"".join(digests) + body, digest_size=16).digest(), digests, body)
-
-    def _digest(self, message: Message) -> bytes:
-        digest = self._digests.get(message)
-        if digest is None:
-            raw = f"{message.role}\0{message.content}".encode("utf-8", "surrogatepass")
-            digest = blake2b(raw, digest_size=16).digest()
-            self._cached_characters += len(message.content)
-            if len(self._digests) >= _MAX_CACHED_DIGESTS or self._cached_characters > _MAX_CACHED_CHARACTERS:
-                self._digests.clear()
-                self._cached_characters = len(message.content)
-            self._digests[message] = digest
-        return digest
-
-    def question(self, effect: Any, question: Question) -> None:
-        """Keep what an effect asks, each message once by content."""
-        if not isinstance(effect, Ask):
-            return
-        if len(self._written) >= _MAX_CACHED_DIGESTS:
-            self._written.clear()
-        for message, digest in zip(effect.messages, question.messages, strict=True):
-            if digest not in self._written:
-                self._written.add(digest)
-                self._add("messages", (digest, message.role, characters(message.content)))
-        if question.digest not in self._written:
-            self._written.add(question.digest)
-            self._add("requests", (question.digest, b"".join(question.messages), question.body.decode()))
-
-    def result(self, key: str, effect: Any, request: bytes, value: Any, timing: Timing) -> None:
-        """Keep an effect's result."""
-        agent = effect.agent if isinstance(effect, Ask) else None
-        encoded = msgspec.json.encode(value).decode()
-        names = (agent.id, agent.role) if agent else ("", "")
-        row = (key, type(effect).__name__, *names, request, encoded, *timing, time.time())
-        self._add("results", row)
-
-    def attempt(self, key: str, number: int, reply: Reply) -> None:
-        """Keep a paid reply that did not settle its ask."""
-        self._add("attempts", (key, number, msgspec.json.encode(reply).decode()))
-
-    def delivery(self, program: str, step: int, keys: list[str]) -> None:
-        """Keep what a yield was answered with."""
-        self._add("deliveries", (program, step, msgspec.json.encode(keys).decode()))
-
-    def record(self, key: str, name: str, data: Any, *, final: bool = True) -> None:
-        """Keep a fact for people; one that is not final stands until a resume, which may go another way."""
-        if not final:
-            self.note(tables.DETOUR, True)
-        self._add("records", (key, name, msgspec.json.encode(data).decode()))
-
-    def note(self, name: str, value: Any) -> None:
-        """Keep a fact about the run, in place of the last one of that name."""
-        self._add("meta", (name, msgspec.json.encode(value).decode()))
-
-    def take_in(self, rows: Mapping[str, Sequence[Sequence[Any]]]) -> None:
-        """Keep rows that another process has made, by table."""
-        for table, made in rows.items():
-            self._rows.setdefault(table, []).extend(made)
-            self._count += len(made)
-
     def after_kept(self, callback: Callable[[], None]) -> None:
         """Call back on the loop once everything handed in so far is durable."""
         self._callbacks.append(callback)
-
-    def _add(self, table: str, row: tuple[Any, ...]) -> None:
-        rows = self._rows.get(table)
-        if rows is None:
-            self._rows[table] = [row]
-        else:
-            rows.append(row)
-        self._count += 1
-
-    def full(self) -> bool:
-        """Whether so much was collected that it should be handed over in the middle of a turn."""
-        return self._count >= _SETTLE_ROWS
 
     def check(self) -> None:
         """Say what went wrong in the writer, if anything did.
@@ -285,8 +182,8 @@ class Journal:
         self.check()
         if not self._count and not self._callbacks:
             return
-        self._writer.hand_over(self._rows, self._callbacks)
-        self._rows, self._callbacks, self._count = {}, [], 0
+        self._writer.hand_over(self._take(), self._callbacks)
+        self._callbacks = []
 
     def behind(self) -> bool:
         """Whether the disk lags so far behind that memory would grow."""
@@ -323,11 +220,6 @@ class Journal:
         self._closed = True
 
 
-def characters(text: str) -> str:
-    """A text without halves of surrogate pairs: they are no characters, and no file can hold them."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def content(path: Path) -> Iterator[tuple[str, ...]]:
     """What a journal holds, timings and order of completion aside, sorted: equal runs give equal sequences.
 
@@ -354,3 +246,6 @@ def read_message(db: sqlite3.Connection, digest: bytes) -> Message:
     """A journaled message by its digest."""
     role, text = db.execute("SELECT role, content FROM messages WHERE digest=?", (digest,)).fetchone()
     return Message(role, text)
+
+
+__all__ = ["Found", "Journal", "Question", "Timing", "characters", "content", "read_message"]

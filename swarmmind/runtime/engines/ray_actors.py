@@ -23,6 +23,7 @@ from swarmmind.runtime.remote.messages import Order
 from swarmmind.runtime.remote.staff import Staff
 
 _ROOM_SECONDS = 120.0  # how long a worker may wait for room in the cluster
+_LOOPBACK = "127.0.0.1"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Nothing leaves the machine but to the endpoints that a task names."""
 
@@ -135,7 +136,7 @@ def _connect(ray: Any, address: str | None) -> None:
         if address:
             ray.init(address, **quiet)
         else:
-            ray.init("local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
+            ray.init("local", include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise UserError(f"{where} does not answer: {str(error).splitlines()[0]:.200}") from error

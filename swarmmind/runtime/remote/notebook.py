@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from swarmmind.effects import Reply
-from swarmmind.runtime.journal import Found, Journal, Timing
+from swarmmind.runtime.journal import Found, Journal
+from swarmmind.runtime.pen import Pen, Timing
 from swarmmind.runtime.remote.desk import Place
 from swarmmind.runtime.remote.link import Outbox
 from swarmmind.runtime.remote.messages import Held, Rows
@@ -25,10 +26,10 @@ class Notebook(Journal):
     """
 
     def __init__(self, outbox: Outbox) -> None:
+        Pen.__init__(self)  # of a journal it is the half that writes
         self._outbox = outbox
         self.unread = 0
-        self._digests, self._written = {}, set()
-        self._rows, self._callbacks, self._count = {}, [], 0
+        self._callbacks = []
         self._works: set[str] = set()
         self._results: dict[str, Found] = {}
         self._tries: dict[str, list[Reply]] = {}
@@ -127,9 +128,9 @@ class Notebook(Journal):
             return
         self._number += 1
         urgent = bool(self._freed or self._callbacks)
-        self._outbox.put(Rows(self._number, self._rows, self._freed), urgent=urgent)
+        self._outbox.put(Rows(self._number, self._take(), self._freed), urgent=urgent)
         self._waiting += [(self._number, callback) for callback in self._callbacks]
-        self._rows, self._callbacks, self._count, self._freed = {}, [], 0, []
+        self._callbacks, self._freed = [], []
 
     def durable(self, number: int) -> None:
         """The head says that everything up to this number is."""
