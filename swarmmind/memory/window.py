@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
-from collections import deque
 from typing import Any
 
 import msgspec
@@ -33,14 +31,19 @@ class Window(Memory):
             if value is not None and value < 0:
                 raise UserError(f"window: {name} must not be negative, got {value}")
         self.messages, self.tokens = messages, tokens
-        self._scopes: dict[str, deque[Trace]] = {}
+        self._scopes: dict[str, list[Trace]] = {}  # a deque of two takes 760 bytes
 
     def deposit(self, scope: str, trace: Trace, vector: Vector | None = None) -> None:
         """Add a trace; the oldest one makes room."""
+        if not self.messages:
+            return
         traces = self._scopes.get(scope)
         if traces is None:
-            traces = self._scopes[scope] = deque(maxlen=min(self.messages, sys.maxsize))
+            self._scopes[scope] = [trace]
+            return
         traces.append(trace)
+        if len(traces) > self.messages:
+            del traces[0]
 
     def sense(self, scope: str, query: Query = ANYTHING, rng: random.Random | None = None) -> tuple[Trace, ...]:
         """The window of a scope, oldest first, whatever the query."""
