@@ -16,6 +16,7 @@ from swarmmind.effects import Ask, Outcome, Usage
 from swarmmind.runtime.frame import Flight
 from swarmmind.runtime.handler import Handler, is_refused
 from swarmmind.runtime.journal import Journal
+from swarmmind.runtime.remote.carried import pack
 from swarmmind.runtime.remote.counting import add_up
 from swarmmind.runtime.remote.link import Link
 from swarmmind.runtime.remote.messages import Bye, Done, Held, Work
@@ -176,16 +177,11 @@ class Head:
     def _give(self, task: Task, seat: Seat) -> None:
         task.id = next(self._ids)
         task.told = None
-        flight, effect = task.flight, task.effect
-        if isinstance(effect, Ask):
-            effect = msgspec.structs.replace(effect, observation=None)  # models behind endpoints see no observations
+        flight = task.flight
         left = None if flight.deadline is None else flight.deadline - flight.now()
         stage = flight.stage
-        body = msgspec.msgpack.encode(effect)
-        kind = type(effect).__name__
-        work = Work(
-            task.id, flight.key, kind, body, stage.cut, stage.chance, seat.real or task.limited, left, task.held
-        )
+        kind, body, asks = type(task.effect).__name__, pack(task.effect), seat.real or task.limited
+        work = Work(task.id, flight.key, kind, body, stage.cut, stage.chance, asks, left, task.held)
         task.held = Held()
         seat.alone = task.losses == _LOSSES - 1
         seat.tasks[task.id] = task

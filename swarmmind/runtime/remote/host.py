@@ -17,6 +17,7 @@ from swarmmind.runtime.frame import Flight, Frame
 from swarmmind.runtime.handler import Handler
 from swarmmind.runtime.meter import Meter
 from swarmmind.runtime.remote.branch import Branch
+from swarmmind.runtime.remote.carried import unpack
 from swarmmind.runtime.remote.counting import counted
 from swarmmind.runtime.remote.desk import Desk
 from swarmmind.runtime.remote.messages import Broken, Done, Granted, Placed, Work
@@ -94,7 +95,7 @@ class Host(Driver):
         berth = Berth(work, Branch(self._desk, work.id, asks=work.asks), self._done)
         self._berths[work.id] = berth
         try:
-            effect = msgspec.msgpack.decode(work.effect, type=self._kinds[work.kind])
+            effect = unpack(self._kinds[work.kind], work.effect)
             flight = Flight(self._world, berth, work.key, effect, 0)
             if work.seconds is not None:
                 flight.deadline = self.clock.now() + work.seconds
