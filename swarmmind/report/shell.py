@@ -116,6 +116,7 @@ def _environment() -> jinja2.Environment:
     filters: dict[str, Any] = {"number": text.number, "usd": text.usd, "duration": text.duration, "share": text.share}
     environment.filters.update(filters | {"plain": text.plain, "answer": text.answer, "coverage": text.coverage_line})
     environment.filters["cache_line"] = text.cache_line
+    environment.filters["lag_line"] = text.lag_line
     environment.filters["server_lines"] = text.server_lines
     return environment
 

@@ -121,6 +121,17 @@ def server_lines(served: Any) -> list[str]:
     return found
 
 
+def lag_line(lag: Any) -> str:
+    """How late the event loop was, and what held it up; empty if nobody knows."""
+    if not lag or lag.get("p99_seconds") is None:
+        return ""
+    late = ", ".join(f"{name} {duration(lag.get(f'{name}_seconds') or 0)}" for name in ("p50", "p99", "max"))
+    said = f"{late}; held up for {duration(lag.get('stalled_seconds') or 0)} by this process"
+    busy = f", for {duration(lag['busy_seconds'])} by a busy machine" if lag.get("busy_seconds") else ""
+    worst = [f"{plain(one.get('where'))} ({duration(one.get('seconds') or 0)})" for one in lag.get("culprits") or []]
+    return said + busy + (f": {', '.join(worst)}" if worst else "")
+
+
 def plain(value: Any) -> str:
     """A value as text: a string as it is, `None` is `unknown`, anything else as JSON."""
     if value is None:
