@@ -131,6 +131,7 @@ def connected(workers: int | None = None, environ: Mapping[str, str] | None = No
 
 
 def _connect(ray: Any, address: str | None) -> None:
+    ray._private.worker.print_to_stdstream = _unprinted  # it would be on stdout, where a run's record goes
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
@@ -140,3 +141,7 @@ def _connect(ray: Any, address: str | None) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise UserError(f"{where} does not answer: {str(error).splitlines()[0]:.200}") from error
+
+
+def _unprinted(data: Any, ignore_prefix: bool) -> None:
+    """What becomes of Ray's news of lost workers: they are in its logs, and the head has noticed by itself."""

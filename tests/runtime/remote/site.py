@@ -223,6 +223,7 @@ class Ran(NamedTuple):
     meter: Meter
     purse: Purse
     handler: Pieces
+    servants: Any
 
 
 def run(
@@ -267,7 +268,7 @@ def run(
                         outcome = await driver.run(partial(root, pieces))
                     else:
                         outcome = await beside(head, driver.run(partial(root, pieces)))
-            return Ran(outcome, meter, purse, local)
+            return Ran(outcome, meter, purse, local, here.servants)
         finally:
             if server is not None:
                 await server.stop()

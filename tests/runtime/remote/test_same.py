@@ -86,6 +86,7 @@ def test_no_finished_call_is_made_again_after_a_death(
     again = server.received - here.received
     assert again <= deaths * places
     assert server.most_in_flight <= places
+    assert ran.servants.limiter("0").in_flight == 0
     assert ran.purse.reserved.calls == 0
     assert ran.purse.spent.calls >= server.received  # what may have been paid is charged
     assert ran.purse.spent.calls <= alone.purse.spent.calls + deaths * places

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from swarmmind.effects import Ask, Limits, Program, Quorum
+from swarmmind.effects import Ask, Limits, Nested, Program, Quorum
 from swarmmind.ports import Context
 from swarmmind.runtime.budget import Purse
 from swarmmind.runtime.clock import RealClock
@@ -32,6 +32,10 @@ from .site import Setting, real
 
 
 def rounds(ctx: Context) -> Program:
+    return [str(outcome.value) for outcome in (yield [Nested(_rounds, "n", chance="shared")])]
+
+
+def _rounds(ctx: Context) -> Program:
     said: list[str] = []
     for number in range(4):
         replies = yield [ask(f"a{i}", f"{number} {len(said)}", deadline_seconds=60.0) for i in range(10)]
