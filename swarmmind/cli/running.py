@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -97,7 +98,7 @@ def resume(
 def shown(main: Callable[[], Coroutine[Any, Any, Result]], watcher: Watcher, as_json: bool, allow_code: bool) -> int:
     """Run something to its result, print that, and return the exit code; Ctrl-C says how to go on."""
     try:
-        with watcher:
+        with watcher, redirect_stdout(sys.stderr):  # stdout is the result's alone; some libraries, like Ray, talk
             result = anyio.run(main, backend_options={"use_uvloop": find_spec("uvloop") is not None})
     except KeyboardInterrupt:
         if watcher.folder is not None:
