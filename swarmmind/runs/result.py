@@ -12,8 +12,8 @@ from swarmmind.evals.table import Table
 from swarmmind.intervals import Interval
 from swarmmind.models.served import Served
 from swarmmind.runtime.budget import Cost
+from swarmmind.runtime.lag import Lag
 from swarmmind.runtime.meter import Grievance, Meter, Tally
-from swarmmind.runtime.watchdog import Lag
 
 Status = Literal["finished", "stopped", "failed", "interrupted", "crashed"]
 

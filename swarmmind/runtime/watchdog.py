@@ -24,24 +24,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from math import log2
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, TypeAlias
 
 import anyio.lowlevel
-import msgspec
 
-BEAT_SECONDS = 0.02
+from swarmmind.runtime.lag import BEAT_SECONDS, Culprit, Histogram, Lag
+
 STALL_SECONDS = 0.05
 """The loop stands still if it has not turned for so long."""
 
 _LOOK_SECONDS = 0.02  # between two looks at a loop that stands still; at one that turns, as long as a stall
 _SHOWN = 5  # culprits
-_STEPS = 8  # of the histogram, from one number to its double
-_FINEST_SECONDS = 1e-4
-_BAD_SECONDS, _BAD_SHARE, _BAD_P99_SECONDS = 1.0, 0.05, 0.1
-_BUSY_SECONDS, _BUSY_SHARE = 10.0, 0.2
 _Where: TypeAlias = tuple[str, str, int]
 """File, function and line; what is no code has no function."""
 
@@ -57,84 +52,6 @@ _WAITING = (
 )
 _HOMES = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = ("<", *{path + os.sep for name, path in sysconfig.get_paths().items() if name in _HOMES})
-
-
-class Culprit(msgspec.Struct, frozen=True):
-    """What held the loop up, and for how long in all.
-
-    Attributes:
-        where: `file:line function`, the line being the one it was seen at most; or a word for what has no line.
-        seconds: in stalls.
-    """
-
-    where: str
-    seconds: float
-
-
-class Lag(msgspec.Struct, frozen=True):
-    """How late the loop was, over the moments of a run: whatever becomes due at one of them comes so much later.
-
-    Attributes:
-        p50_seconds: at half of the moments it was no later.
-        p99_seconds: at 99 of 100.
-        max_seconds: the longest that it stood still.
-        own_p99_seconds: as `p99_seconds`, but of its lag only what the loop's thread computed meanwhile.
-        stalled_seconds: all stalls that something in this process is to blame for, together.
-        busy_seconds: all stalls in which the machine was busy with something else, or asleep.
-        watched_seconds: how long it was watched.
-        culprits: what held it up, the worst first; at most five.
-    """
-
-    p50_seconds: float
-    p99_seconds: float
-    max_seconds: float
-    own_p99_seconds: float
-    stalled_seconds: float
-    busy_seconds: float
-    watched_seconds: float
-    culprits: list[Culprit] = []
-
-    @property
-    def warnings(self) -> list[str]:
-        """What a person should know of it: a line, or nothing if all is well."""
-        seconds, watched = self.stalled_seconds, self.watched_seconds
-        tail = f"p99 of its lag {1000 * self.p99_seconds:,.0f} ms, worst {self.max_seconds:,.2f} s"
-        if seconds >= _BAD_SECONDS and (seconds >= _BAD_SHARE * watched or self.own_p99_seconds >= _BAD_P99_SECONDS):
-            most = f"; most in {self.culprits[0].where} ({self.culprits[0].seconds:,.1f} s)" if self.culprits else ""
-            return [f"all agents stood still for {seconds:,.1f} s while the event loop was held up ({tail}){most}"]
-        if self.busy_seconds >= _BUSY_SECONDS and self.busy_seconds >= _BUSY_SHARE * watched:
-            return [f"the machine was busy: the run waited {self.busy_seconds:,.1f} s for a processor ({tail})"]
-        return []
-
-
-class Histogram:
-    """Seconds by size, in steps of a twelfth part: percentiles of any number of them in constant space."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
-        self.worst = 0.0
-
-    def add(self, seconds: float) -> None:
-        """One measurement."""
-        self.worst = max(self.worst, seconds)
-        self._counts[0 if seconds <= _FINEST_SECONDS else 1 + int(_STEPS * log2(seconds / _FINEST_SECONDS))] += 1
-
-    def stood(self, seconds: float) -> None:
-        """A beat came so late: whatever was due since the one before had to wait too, the latest the shortest."""
-        while True:
-            self.add(max(seconds, 0.0))
-            seconds -= BEAT_SECONDS
-            if seconds <= 0:
-                return
-
-    def percentile(self, share: float) -> float:
-        """No more than this is `share` of all that was measured, to a twelfth; 0 if nothing was."""
-        left = share * self._counts.total()
-        for step in sorted(self._counts):
-            left -= self._counts[step]
-            if left <= 0:
-                return min(self.worst, _FINEST_SECONDS * 2 ** (step / _STEPS))
-        return self.worst
 
 
 class Clocks(NamedTuple):
@@ -168,6 +85,7 @@ class Watchdog:
         self._blame = _Blame()
         self._over = threading.Event()
         self._due = self._since = self._until = self._collected = self._collecting_since = 0.0
+        self._turned = (0.0, 0.0, 0.0)  # of the last stall: when the loop should have turned, when it did, and had run
         self._timer: Any = None
         self._thread: threading.Thread | None = None
 
@@ -228,6 +146,8 @@ class Watchdog:
         self._all.stood(late)
         self._own.stood(min(late, ran - self._ran))
         self._ran = ran
+        if late >= STALL_SECONDS:
+            self._turned = (self._due, now, ran)
 
     def _collecting(self, phase: str, _: dict[str, int]) -> None:
         if threading.get_ident() == self._ident:  # a collection runs on whatever thread it befalls
@@ -244,6 +164,7 @@ class Watchdog:
         while not self._over.wait(pause):
             now, due = self._reader(), self._due
             if stall is not None and stall.due != due:
+                stall.end(*self._turned)
                 self._blame.over(stall, now)
                 stall = None
             if now.wall - due >= STALL_SECONDS:
@@ -285,6 +206,12 @@ class _Stall:
             others = now.process - last.process - ran
             place = _OTHER_THREAD if others > seconds / 2 else None  # else the process was stopped, or the machine
         self.looks.append(_Look(place, seconds, ran))
+
+    def end(self, due: float, wall: float, ran: float) -> None:
+        """The loop turned at last: what passed since the last look is of the kind that was seen then."""
+        if due == self.due and wall > self._last.wall:
+            seconds = wall - self._last.wall
+            self.looks.append(_Look(self.looks[-1].place, seconds, min(max(0.0, ran - self._last.ran), seconds)))
 
     def own(self, now: Clocks) -> Iterator[tuple[_Where | None, float]]:
         """Where its thread was, and for how long, without the time that it waited for a processor.
