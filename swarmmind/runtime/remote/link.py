@@ -9,7 +9,7 @@ import anyio.lowlevel
 
 from swarmmind.runtime.remote import messages
 
-_LINGER_SECONDS = 0.02  # how long a message that nobody waits for may lie before it goes
+_LINGER_SECONDS = 0.05  # how long a message that nobody waits for may lie before it goes
 
 
 class LinkBroken(Exception):
