@@ -50,7 +50,7 @@ def environ(installed: Path) -> dict[str, str]:
 
 def below(pid: int) -> Processes:
     """All descendants of a process, with their command lines."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
     found: Processes = {}
     ahead = [pid]
