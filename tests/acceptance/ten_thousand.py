@@ -96,12 +96,12 @@ def run() -> Experiment:
         _idle(experiment, kind)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder)
+        write(folder)
         few = f"swarm.agents.walker={FEW}", "problem.rounds=100"
         with endpoint(folder, "--latency-seconds", "0.005") as server:
-            small = _measured(folder, server, "crowd.yaml", *few)
+            small = measured(folder, server, "crowd.yaml", *few)
         with endpoint(folder, "--latency-seconds", "0.005") as server:
-            large = _measured(folder, server, "crowd.yaml")
+            large = measured(folder, server, "crowd.yaml")
             received, _ = server.counts()
         small.tell(experiment, f"crowd of {FEW}")
         large.tell(experiment, f"crowd of {AGENTS:,}")
@@ -111,7 +111,8 @@ def run() -> Experiment:
     return experiment
 
 
-def _write(folder: Path) -> None:
+def write(folder: Path) -> None:
+    """The tasks `crowd.yaml` and `rows.yaml`, and what they need."""
     (folder / "agents").mkdir()
     (folder / "agents" / "walker.md").write_text(CARD)
     (folder / "world.py").write_text(WORLD)
@@ -122,16 +123,20 @@ def _write(folder: Path) -> None:
 
 
 def _idle(experiment: Experiment, kind: str) -> None:
-    found: dict[str, Any] = {}
-    for options in ([], ["traced"]):  # tracing takes memory itself
-        command = [sys.executable, str(PROBE), kind, str(AGENTS), *options]
-        record = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        found = {**record, **found} if options else record
-        if options:
-            found["traced_bytes"] = record["traced_bytes"]
+    found = idle(kind)
     experiment.expect(f"resident bytes of an idle agent ({kind})", found["rss_bytes"], "<=", 4096)
     experiment.expect(f"bytes alive for an idle agent ({kind})", found["traced_bytes"], "<=", 4096)
     experiment.expect(f"CPU seconds to plan {AGENTS:,} agents ({kind})", found["plan_seconds"], "<", 2.0)
+
+
+def idle(kind: str, agents: int = AGENTS) -> dict[str, float]:
+    """Bytes of an idle agent, resident and alive, and CPU seconds to plan them all (see the probe)."""
+    found: list[dict[str, float]] = []
+    for options in ([], ["traced"]):  # tracing takes memory and time itself
+        command = [sys.executable, str(PROBE), kind, str(agents), *options]
+        found.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+    plain, traced = found
+    return {**plain, "traced_bytes": traced["traced_bytes"]}
 
 
 class Sample(NamedTuple):
@@ -175,7 +180,8 @@ class Measured(NamedTuple):
         experiment.row(name, self.calls, seconds, self.cpu_us, self.mb(0.5), self.mb(1.0), late, own)
 
 
-def _measured(folder: Path, server: Server, task: str, *sets: str) -> Measured:
+def measured(folder: Path, server: Server, task: str, *sets: str) -> Measured:
+    """Run a task on the command line to its result, and look at its process ten times a second."""
     before = set(folder.glob("runs/*"))
     options = [word for each in sets for word in ("--set", each)]
     process = start(folder, server, "run", task, "--runs", "runs", *RUN, *options)
