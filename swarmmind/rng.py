@@ -16,9 +16,10 @@ _seed = random.Random.__mro__[1].seed  # what `Random.seed` comes to for an inte
 class Stream(random.Random):
     """`random.Random(seed)` for an integer seed, the same sequence, made in two thirds of the time."""
 
+    gauss_next = None  # of the class until one is drawn: a dictionary for each stream takes 300 bytes
+
     def __init__(self, seed: int = 0) -> None:
         _seed(self, seed)
-        self.gauss_next = None
 
 
 class Stage:

@@ -13,7 +13,7 @@ from swarmmind.spec.task import Task
 from swarmmind.spec.templates import Template, template
 from swarmmind.spec.values import Distribution
 
-_MAX_TEXTS = 1024
+_MAX_TEXTS, _MAX_CHARACTERS = 16_384, 4_000_000  # of a card's prompts, kept for the next round
 _NONE: dict[str, Any] = {}  # agents are frozen: all that have no parameters share it
 
 
@@ -64,6 +64,7 @@ class Instructions:
     def __init__(self, body: Template) -> None:
         self._body = body
         self._texts: dict[str, tuple[Agent, str]] = {}  # the latest, by id: many are asked round after round
+        self._characters = 0  # of those
 
     def __call__(self, agent: Agent) -> str:
         """An agent's own, without blank lines around it.
@@ -73,9 +74,11 @@ class Instructions:
         """
         known, text = self._texts.get(agent.id, (None, ""))
         if known is not agent:
-            if len(self._texts) >= _MAX_TEXTS:
-                self._texts.clear()
             text = self.written(agent)
+            self._characters += len(text)
+            if len(self._texts) >= _MAX_TEXTS or self._characters > _MAX_CHARACTERS:
+                self._texts.clear()
+                self._characters = len(text)
             self._texts[agent.id] = (agent, text)
         return text
 

@@ -14,6 +14,7 @@ from swarmmind.runtime import tables
 
 _MAX_CACHED_DIGESTS = 8192
 _MAX_CACHED_CHARACTERS = 4_000_000
+_MAX_WRITTEN = 65_536  # digests, 100 bytes each: 10,000 agents are told again and again who they are
 _SETTLE_ROWS = 256  # rows collected before they are handed over in the middle of a turn
 
 
@@ -68,7 +69,7 @@ class Pen:
         """Keep what an effect asks, each message once by content."""
         if not isinstance(effect, Ask):
             return
-        if len(self._written) >= _MAX_CACHED_DIGESTS:
+        if len(self._written) >= _MAX_WRITTEN:
             self._written.clear()
         for message, digest in zip(effect.messages, question.messages, strict=True):
             if digest not in self._written:

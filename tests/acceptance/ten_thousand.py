@@ -92,12 +92,12 @@ def run() -> Experiment:
         "of it own",
     ]
     experiment = Experiment("ten-thousand", f"{AGENTS:,} agents x {CALLS} calls in one process", columns)
-    for kind in ("vote", "vote, window"):
+    for kind in ("vote", "vote, window", "vote, blackboard", "debate"):
         _idle(experiment, kind)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder)
-        few = f"swarm.agents.walker={FEW}", "problem.rounds=100"
+        few = f"swarm.agents.walker={FEW}", "problem.rounds=250"  # as many calls as half of the large one's
         with endpoint(folder, "--latency-seconds", "0.005") as server:
             small = measured(folder, server, "crowd.yaml", *few)
         with endpoint(folder, "--latency-seconds", "0.005") as server:

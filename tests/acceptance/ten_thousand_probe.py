@@ -45,10 +45,11 @@ FORAGING = {"problem": {"environment": "swarmbench/foraging", "size": 120, "roun
 KINDS: dict[str, dict[str, Any]] = {
     "vote": {**VOTE, "swarm": {"topology": {"use": "vote", "samples": 1}}},
     "vote, window": {**VOTE, "swarm": {"topology": {"use": "vote", "samples": 1}, "memory": "window"}},
+    "vote, blackboard": {**VOTE, "swarm": {"topology": {"use": "vote", "samples": 1}, "memory": "blackboard"}},
     "debate": {**VOTE, "swarm": {"topology": {"use": "debate", "rounds": 1}}},
-    "foraging": {**FORAGING, "swarm": {"topology": "world"}, "model": "builtin/swarmbench"},
+    "foraging": {**FORAGING, "swarm": {"topology": "world"}, "model": "builtin/random"},
     "foraging, blackboard": {
-        **FORAGING, "swarm": {"topology": "world", "memory": "blackboard"}, "model": "builtin/swarmbench",
+        **FORAGING, "swarm": {"topology": "world", "memory": "blackboard"}, "model": "builtin/random",
     },
 }  # fmt: skip
 """What is counted: a task without its agents."""

@@ -156,7 +156,7 @@ class SwarmBench:
         self._target = tuple(picture(board.agents // 4 + 1)) if isinstance(task, Flocking) else ()
         self._drawings: deque[Drawing] = deque(maxlen=self.memory)
         self._draw()
-        self._history: list[deque[tuple[str | None, str | None]]] = [deque(maxlen=self.memory) for _ in self._names]
+        self._history: list[tuple[tuple[str | None, str | None], ...]] = [()] * len(self._names)
         self._turns: dict[str, Turn] | None = None
 
     def turns(self) -> dict[str, Turn]:
@@ -185,7 +185,7 @@ class SwarmBench:
             if gone[agent]:
                 continue
             actions[agent], messages[agent] = self._filed(replies.get(name))
-            self._history[agent].append((actions[agent], messages[agent]))
+            self._history[agent] = (*self._history[agent], (actions[agent], messages[agent]))[-self.memory :]
         self.world.step(actions, messages)
         if self._cohesion is not None:
             self._cohesion.observe(actions, [text for _, text in self.world.said])
@@ -224,7 +224,7 @@ class SwarmBench:
     def _turn(self, agent: int, name: str, heard: tuple[str, ...]) -> Turn:
         world = self.world
         status = world.task.status(agent)
-        history = tuple(self._history[agent])
+        history = self._history[agent]
         i, j = world.board.scene.place(world.board.scene.at[agent + 1])
         half = self._view // 2
         views = [drawing.view(agent) for drawing in self._drawings]
