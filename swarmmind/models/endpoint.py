@@ -155,6 +155,8 @@ class Endpoint:
         hopeful = now - self._troubled_at < self._outage_seconds and not self._gave_up
         if trouble.kind == "busy":
             self.limiter.rejected(place, now, trouble.retry_after_seconds)
+        else:
+            self.limiter.failed()
         if trouble.kind == "connection" or (self._supervised and trouble.kind in _OMINOUS):
             self.pulse.doubt()
         if trouble.kind == "busy":

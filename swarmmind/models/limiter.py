@@ -29,7 +29,7 @@ _GROWTH = 1.25  # at most, by throughput alone, at a server that is looked at
 _SATURATED = 0.9  # of the limit
 _WINDOWS = 4  # of answers are one there: most of a latency is on the way, and requests travel in swarms
 _SHORTEST_SLEEP_SECONDS = 1e-6
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 8.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 8.0
 
 
 class Place:
@@ -195,11 +195,16 @@ class Limiter:
         if self.limit == 1:
             self._pause_seconds = min(_LONGEST_PAUSE_SECONDS, max(_FIRST_PAUSE_SECONDS, 2 * self._pause_seconds))
             self._pause(now + self._pause_seconds)
+            return
         self.cuts += 1
         self._pace.rejected(self.limit, now)
         if self.steering is not None:
             self.steering.rejected(self.limit, now)
         self._set(int(self.limit * _CUT), now)
+
+    def failed(self) -> None:
+        """The server failed in another way: it is not too busy to."""
+        self._pause_seconds = 0.0
 
     def succeeded(self, place: Place, now: float) -> None:
         """The server answered; after a window of answers the limit is judged, if callers had to wait for it."""

@@ -15,7 +15,7 @@ _PATIENCE_WINDOWS = 10  # before a limit that did not pay, or was rejected, is t
 SMALLEST_WINDOW = 32
 _FEW_REFUSED = 0.05  # of a window's answers: nothing to learn from
 _SAME, _WORSE = 0.75, 1.5
-_FUTILE_WINDOWS = 20
+_FUTILE_WINDOWS, _MOST_TIMES = 20, 4  # doubled as often when it turns out futile again
 
 
 class Cutting:
@@ -27,7 +27,7 @@ class Cutting:
 
     def __init__(self) -> None:
         self.futile = 0  # windows left in which a refusal cuts nothing
-        self._accepted = self._refused = self._began_at = 0
+        self._accepted = self._refused = self._began_at = self._times = 0
         self._since: float | None = None
         self._worst: tuple[int, float, float] | None = None  # limit, share refused and answers per second before cuts
 
@@ -44,11 +44,11 @@ class Cutting:
         self._accepted = self._refused = 0
         self._since, self.futile = now, max(0, self.futile - 1)
         began_at, self._began_at = self._began_at, 0
-        return self._judged(limit, began_at, share, rate)
+        return self._judged(began_at, share, rate)
 
-    def _judged(self, limit: int, began_at: int, share: float, rate: float) -> int | None:
+    def _judged(self, began_at: int, share: float, rate: float) -> int | None:
         if share < _FEW_REFUSED:
-            self._worst = None
+            self._worst, self._times = None, 0
         elif self._worst is None or began_at > self._worst[0]:
             self._worst = (began_at, share, rate)
         elif self.futile:
@@ -56,8 +56,9 @@ class Cutting:
                 self.futile = 0
         else:
             before, share_before, rate_before = self._worst
-            if 2 * limit <= before and share > _SAME * share_before and rate < _SAME * rate_before:
-                self.futile = _FUTILE_WINDOWS
+            if 2 * began_at <= before and share > _SAME * share_before and rate < _SAME * rate_before:
+                self.futile = _FUTILE_WINDOWS * 2**self._times
+                self._times = min(_MOST_TIMES, self._times + 1)
                 return before
         return None
 

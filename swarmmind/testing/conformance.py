@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from swarmmind.effects import TEXT, Agent, Choice, Json, Later, Message, Reply, Sampling
-from swarmmind.ports import Model, Request, Transport, TransportError
+from swarmmind.ports import HttpResponse, Model, Request, Transport, TransportError
 from swarmmind.runtime.budget import Cost
 from swarmmind.testing.calls import LooseCall
 
@@ -34,13 +34,15 @@ async def check_transport(make: Callable[[str, str], Transport]) -> None:
         try:
             assert _SECRET not in repr(transport), "the key shows in repr"
             await _check_answers(transport, server)
+            await _check_beside(transport, server)
             await _check_failures(transport, server)
             await _check_many(transport, server)
         finally:
             await transport.close()
     refused = make(server.base_url, _SECRET)
     try:
-        await _fails(refused, 5.0, "connection")
+        await _fails(refused.post(_PATH, _BODY, 5.0), "connection")
+        await _fails(refused.get("health", 5.0), "connection")
     finally:
         await refused.close()
 
@@ -62,12 +64,23 @@ async def _check_answers(transport: Transport, server: _Server) -> None:
     assert (response.status, server.count) == (307, count + 1), "a redirect was followed"
 
 
+async def _check_beside(transport: Transport, server: _Server) -> None:
+    for status in (200, 404, 503):
+        server.page = status
+        response = await transport.get("metrics", 10.0)
+        assert (response.status, response.body) == (status, b"/metrics"), f"got {response} from beside the API"
+    server.page = 0
+    began = anyio.current_time()
+    await _fails(transport.get("health", 0.5), "timeout")
+    assert anyio.current_time() - began < 5.0, "a page that never comes: it took too long to give up"
+
+
 async def _check_failures(transport: Transport, server: _Server) -> None:
     for act, kind in ((_stall, "timeout"), (_drip, "timeout"), (_halve, "connection"), (_hang_up, "connection")):
         server.act = act
         count = server.count
         began = anyio.current_time()
-        await _fails(transport, 0.5 if kind == "timeout" else 10.0, kind)
+        await _fails(transport.post(_PATH, _BODY, 0.5 if kind == "timeout" else 10.0), kind)
         assert anyio.current_time() - began < 5.0, f"{act.__name__}: it took too long to give up"
         assert server.count == count + 1, f"{act.__name__}: it was sent {server.count - count} times"
     server.act = _answering(200, {})
@@ -81,10 +94,10 @@ async def _check_many(transport: Transport, server: _Server) -> None:
             group.start_soon(transport.post, _PATH, _BODY, 30.0)
 
 
-async def _fails(transport: Transport, timeout_seconds: float, kind: str) -> None:
+async def _fails(made: Awaitable[HttpResponse], kind: str) -> None:
     failure: TransportError | None = None
     try:
-        await transport.post(_PATH, _BODY, timeout_seconds)
+        await made
     except TransportError as error:
         failure = error
     assert failure is not None, f"expected a TransportError of kind {kind!r}, got a response"
@@ -102,11 +115,13 @@ class _Server:
         self.act: Act = _answering(200, {})
         self.seen: dict[str, Any] = {}
         self.count = 0
+        self.page = 200  # the status of what is beside the API; 0: it never comes
         self.base_url = ""
 
     async def __aenter__(self) -> _Server:
         app = web.Application()
         app.router.add_post("/{path:.*}", self._handle)
+        app.router.add_get("/{path:.*}", self._beside)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024).start()
@@ -125,6 +140,11 @@ class _Server:
             "body": msgspec.json.decode(await request.read()),
         }
         return await self.act(request)
+
+    async def _beside(self, request: web.Request) -> web.StreamResponse:
+        if not self.page:
+            return await _stall(request)
+        return web.Response(status=self.page, text=request.path)
 
     def gather(self, size: int) -> None:
         """Answer nobody until `size` requests are there at once."""

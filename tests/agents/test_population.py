@@ -97,6 +97,12 @@ def test_a_group_goes_before_its_card(load: Any) -> None:
     assert harsh.instructions == "critic-0 (0) is a harsh critic."
 
 
+def test_the_priority_is_the_groups_or_the_cards(load: Any, tmp_path: Any) -> None:
+    write(tmp_path / "agents" / "critic.md", CRITIC.replace("model: scripted/critic", "priority: -2"))
+    agents = made(load([{"card": "critic"}, {"card": "critic", "id": "late", "priority": 5}, {"card": "worker"}]))
+    assert [a.priority for a in agents] == [-2, 5, 0]
+
+
 def test_sampling_is_group_over_card_over_task_over_default(load: Any) -> None:
     task = {"sampling": {"temperature": 0.5, "max_tokens": 77, "top_p": 0.8}}
     group = {"card": "critic", "sampling": {"temperature": 0.1}}

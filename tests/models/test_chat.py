@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
-from swarmmind.effects import Choice, Limits, Reply, Usage
+from swarmmind.effects import Agent, Choice, Limits, Reply, Usage
 from swarmmind.errors import Spent
 from swarmmind.models.chat import Patience
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.prices import Price
 from swarmmind.models.transports.shared import NotSent
+from swarmmind.models.wire import Writer
 from swarmmind.ports import HttpResponse, TransportError
 from swarmmind.runtime.budget import Cost, Purse
 from swarmmind.runtime.clock import VirtualClock
@@ -204,3 +207,42 @@ async def test_an_option_is_the_text() -> None:
 
 async def test_it_conforms() -> None:
     await check_model(chat(Replayed(ok('{"choice": "south"}'))))
+
+
+PRIORITY_REFUSED = HttpResponse(400, {}, b'{"error": {"message": "Got priority -1 but priority scheduling is off"}}')
+
+
+async def test_priorities_are_sent_where_an_agent_has_one_and_the_server_takes_them() -> None:
+    hasty = request()._replace(agent=Agent("agent-2", "worker", model="m", priority=-1))
+    for script, sent in (
+        ([ok()], [None, -1, -1]),
+        ([ok(), PRIORITY_REFUSED, ok()], [None, -1, None, None]),  # noticed once
+    ):
+        transport = Replayed(*script)
+        model = chat(transport, writer=Writer("m", "vllm"))
+        for asked in (request(), hasty, hasty):
+            call = virtual()
+            assert (await call.ask(model, asked)).text == "hi"
+        assert [msgspec.json.decode(body).get("priority") for body in transport.posted] == sent
+    transport = Replayed(ok())
+    await virtual().ask(chat(transport, writer=Writer("m", "openai")), hasty)
+    assert "priority" not in msgspec.json.decode(transport.posted[0])
+
+
+async def test_who_has_a_lower_priority_is_served_first() -> None:
+    limiter, clock = Limiter(concurrency=1), VirtualClock()
+    transport = Replayed(ok())
+    model = chat(transport, limiter=limiter)
+    first = await limiter.acquire(LooseCall(clock=clock))
+
+    async def ask(priority: int) -> None:
+        agent = Agent(f"agent{priority}", "worker", model="m", priority=priority)
+        await LooseCall(clock=clock).ask(model, request(f"I am {priority}")._replace(agent=agent))
+
+    async def release() -> None:
+        await clock.sleep(1.0)
+        first.release()
+
+    await simulate(clock, *[partial(ask, priority) for priority in (2, 0, 1, -1)], release)
+    asked = [msgspec.json.decode(body)["messages"][-1]["content"] for body in transport.posted]
+    assert asked == ["I am 2", "I am -1", "I am 0", "I am 1"]  # the first was called before the others came
