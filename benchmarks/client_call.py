@@ -111,7 +111,7 @@ def measure(base_url: str, calls: int, repeats: int, agents: int, loop: str) -> 
     """Medians, in microseconds per call."""
     arms = (raw, transport, partial(swarm, agents=agents))
     for arm in arms:
-        cost(arm, base_url, calls // 4, loop)
+        cost(arm, base_url, max(calls // 4, agents), loop)
     rows = [[cost(arm, base_url, calls, loop) for arm in arms] for _ in range(repeats)]
     return {
         "loop": loop,
