@@ -117,7 +117,10 @@ async def _gpus(environ: Mapping[str, str]) -> list[str]:
     if program is None:
         return []
     said = await anyio.run_process(
-        [program, "--query-gpu=index", "--format=csv,noheader"], check=False, stderr=subprocess.DEVNULL, env=environ
+        [program, "--query-gpu=index", "--format=csv,noheader"],
+        check=False,
+        stderr=subprocess.DEVNULL,
+        env=dict(environ),
     )
     return said.stdout.decode().split() if said.returncode == 0 else []
 

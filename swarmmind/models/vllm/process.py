@@ -45,7 +45,7 @@ class Guarded:
                 stdout=written,
                 stderr=subprocess.STDOUT,
                 cwd=folder,
-                env=environ,
+                env=dict(environ),  # uvloop takes no other mapping
                 start_new_session=True,  # a Ctrl-C at the terminal is for us: we end it in order
             )
         return Guarded(process)

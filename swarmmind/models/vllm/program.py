@@ -96,7 +96,7 @@ async def known_flags(program: Program, environ: Mapping[str, str]) -> frozenset
         return remembered
     with anyio.move_on_after(_HELP_SECONDS):
         said = await anyio.run_process(
-            program.help(), check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ
+            program.help(), check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(environ)
         )
         lines = [line for line in said.stdout.decode(errors="replace").splitlines() if line.strip().startswith("-")]
         found = frozenset(name for line in lines for name in _FLAG.findall(line))
