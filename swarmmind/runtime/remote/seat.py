@@ -132,10 +132,10 @@ class Seat:
         self._reads: dict[type, Callable[[Any], object]] = {
             Ready: self._is_ready,
             Rows: self._keep,
-            Reserve: lambda message: self._group.start_soon(self._reserve, message),
+            Reserve: lambda message: self._group.start_soon(self._reserve, message, self._open(message)),
             Withdraw: self._withdraw,
             Settle: self._settle,
-            Acquire: lambda message: self._group.start_soon(self._acquire, message),
+            Acquire: lambda message: self._group.start_soon(self._acquire, message, self._open(message)),
             Answered: self._answered,
             Release: self._release,
             Done: self._done,
@@ -212,23 +212,33 @@ class Seat:
 
     # --- budget -------------------------------------------------------------------------------------------------------
 
-    async def _reserve(self, message: Reserve) -> None:
-        task = self.tasks[message.id]
+    def _open(self, message: Reserve | Acquire) -> anyio.CancelScope:
+        """A question is open from when it is read: what takes it back may be the very next message."""
+        scope = self._asking[message.ticket] = anyio.CancelScope()
+        return scope
+
+    async def _reserve(self, message: Reserve, scope: anyio.CancelScope) -> None:
+        task = self.tasks.get(message.id)
         worst, limit = message.worst.cost(), None
-        with anyio.CancelScope() as self._asking[message.ticket]:
+        with scope:
+            if task is None or scope.cancel_called:
+                return
             try:
                 await task.purse.reserve(worst)
+                if scope.cancel_called:  # it was taken back at the very moment
+                    task.purse.settle(worst, Cost())
+                    return
                 task.set_aside(worst, 1)
             except Spent as spent:
                 limit = spent.limit
                 self._denied.add(message.ticket)
+            self._asking.pop(message.ticket, None)
             self.outbox.put(Granted(message.ticket, limit))
-        del self._asking[message.ticket]
         if limit is not None:
             self._tell_broken()
 
     def _withdraw(self, message: Withdraw) -> None:
-        asking = self._asking.get(message.ticket)
+        asking = self._asking.pop(message.ticket, None)
         if asking is not None:
             asking.cancel()
         elif message.ticket not in self._denied:
@@ -255,13 +265,18 @@ class Seat:
 
     # --- places at endpoints ------------------------------------------------------------------------------------------
 
-    async def _acquire(self, message: Acquire) -> None:
-        gate = self._office.gates(message.endpoint)
-        with anyio.CancelScope() as self._asking[message.ticket]:
+    async def _acquire(self, message: Acquire, scope: anyio.CancelScope) -> None:
+        with scope:
+            if scope.cancel_called:
+                return
+            gate = self._office.gates(message.endpoint)
             place = await gate.acquire(self._request, message.tokens, message.priority, message.prefix)
+            if scope.cancel_called:  # it was taken back at the very moment
+                place.release()
+                return
+            del self._asking[message.ticket]
             self._places[message.ticket] = gate, place
             self.outbox.put(Placed(message.ticket))
-        del self._asking[message.ticket]
 
     def _answered(self, message: Answered) -> None:
         known = self._places.get(message.ticket)
@@ -274,7 +289,7 @@ class Seat:
             gate.succeeded(place, self._request.now())
 
     def _release(self, message: Release) -> None:
-        asking, known = self._asking.get(message.ticket), self._places.pop(message.ticket, None)
+        asking, known = self._asking.pop(message.ticket, None), self._places.pop(message.ticket, None)
         if asking is not None:
             asking.cancel()
         if known is not None:
