@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -119,16 +120,18 @@ def locate(spec: ModelSpec, environ: Mapping[str, str], base_url: str | None = N
     if spec.manage:
         return Address("vllm", f"managed vllm serve {spec.model} {json.dumps(spec.flags, sort_keys=True)}", None)
     upper, own = dialect.upper(), spec.base_url if isinstance(spec.base_url, str) else ",".join(spec.base_url or ())
-    url = base_url or environ.get(f"{upper}_BASE_URL") or own or _DEFAULT_BASE_URLS[dialect]
+    told = base_url or environ.get(f"{upper}_BASE_URL")
+    url = told or own or _DEFAULT_BASE_URLS[dialect]
     variable = spec.api_key_env or f"{upper}_API_KEY"
     key = environ.get(variable, "").strip() or None
-    if spec.api_key_env is None and url == own and not all(map(_here, url.split(","))):
+    usual = all(_here(one) or one == _DEFAULT_BASE_URLS[dialect] for one in url.split(","))
+    if spec.api_key_env is None and not told and not usual:
         key = None  # a task file alone must not send the user's usual key to a host of its choice
     if key is None and (spec.api_key_env or (dialect == "openai" and url == OPENAI_URL)):
         raise UserError(f"model {spec.name!r} needs a key: set the environment variable {variable}")
     if key is not None and not (key.isascii() and key.isprintable()):
         raise UserError(f"the environment variable {variable} cannot be a key: it holds characters no header may hold")
-    return Address(dialect, ",".join(map(_normal, url.split(","))), key)
+    return Address(dialect, ",".join(dict.fromkeys(map(_normal, url.split(",")))), key)
 
 
 def identity(spec: ModelSpec, address: Address) -> str:
@@ -149,8 +152,11 @@ def _normal(url: str) -> str:
 
 
 def _here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # some other name, whatever it looks like
+        return False
 
 
 def _latency(given: float | Distribution | None) -> Latency:

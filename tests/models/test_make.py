@@ -134,6 +134,11 @@ def test_what_shapes_answers_has_no_key_in_it() -> None:
         ({"base_url": "https://elsewhere.example/v1"}, {}, None),
         ({"base_url": "https://elsewhere.example/v1", "api_key_env": "OPENAI_API_KEY"}, {}, "k-1"),
         ({"base_url": "http://127.0.0.1:9/v1"}, {}, "k-1"),
+        ({"base_url": "http://[::1]:9/v1"}, {}, "k-1"),
+        ({"base_url": "http://127.0.0.1.elsewhere.example/v1"}, {}, None),
+        ({"base_url": "http://127.elsewhere.example/v1"}, {}, None),
+        ({"base_url": "https://api.openai.com/v1"}, {}, "k-1"),
+        ({"base_url": "https://mine.example/v1"}, {"OPENAI_BASE_URL": "https://mine.example/v1"}, "k-1"),
         ({"base_url": "https://elsewhere.example/v1"}, {"OPENAI_BASE_URL": "https://mine.example/v1"}, "k-1"),
         ({}, {}, "k-1"),
     ],
@@ -165,6 +170,12 @@ def test_a_file_that_names_replicas_elsewhere_is_not_sent_the_usual_key() -> Non
     urls = ["http://127.0.0.1:1/v1", "http://evil.example/v1"]
     assert locate(spec("vllm/m", base_url=urls), {"VLLM_API_KEY": KEY}).key is None
     assert locate(spec("vllm/m", base_url=urls[:1]), {"VLLM_API_KEY": KEY}).key == KEY
+
+
+def test_one_server_that_is_named_twice_is_no_two_replicas() -> None:
+    urls = "http://gpu:8000/v1, http://gpu:8000,http://gpu:8000/v1/"
+    assert locate(spec("vllm/m"), {"VLLM_BASE_URL": urls}).base_url == "http://gpu:8000/v1"
+    assert locate(spec("vllm/m", base_url=urls.split(",")[1:]), {}).base_url == "http://gpu:8000/v1"
 
 
 def test_a_managed_model_is_known_by_what_would_be_started() -> None:
