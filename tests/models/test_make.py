@@ -173,9 +173,9 @@ def test_a_file_that_names_replicas_elsewhere_is_not_sent_the_usual_key() -> Non
 
 
 def test_one_server_that_is_named_twice_is_no_two_replicas() -> None:
-    urls = "http://gpu:8000/v1, http://gpu:8000,http://gpu:8000/v1/"
-    assert locate(spec("vllm/m"), {"VLLM_BASE_URL": urls}).base_url == "http://gpu:8000/v1"
-    assert locate(spec("vllm/m", base_url=urls.split(",")[1:]), {}).base_url == "http://gpu:8000/v1"
+    urls = ["http://gpu:8000/v1", "http://gpu:8000", "http://gpu:8000/v1/"]
+    assert locate(spec("vllm/m"), {"VLLM_BASE_URL": ", ".join(urls)}).base_url == "http://gpu:8000/v1"
+    assert locate(spec("vllm/m", base_url=urls), {}).base_url == "http://gpu:8000/v1"
 
 
 def test_a_managed_model_is_known_by_what_would_be_started() -> None:
