@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from swarmmind import report
-from swarmmind.report.text import bill_line, coverage_line, duration, number, usd, visible
+from swarmmind.report.text import bill_line, coverage_line, duration, number, usd, visible, workers_lines
 from swarmmind.runs.evals.plan import EvalPlan
 from swarmmind.runs.evals.price import EvalPrice
 from swarmmind.runs.result import Result
@@ -33,6 +33,7 @@ def lines(result: Result) -> list[str]:
     told = [f"{result.name}: {result.status} in {duration(result.seconds)}", ""]
     told += report.eval_lines(result.eval, result.path)
     told += [f"asks: {coverage_line(data['coverage'])}", f"bill: {bill_line(data['usage'])}"]
+    told += workers_lines(data["workers"])
     if result.error:
         told.append(f"error: {result.error}")
     if result.undone:

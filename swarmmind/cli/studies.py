@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from swarmmind.report.text import bill_line, coverage_line, duration, number, usd, visible
+from swarmmind.report.text import bill_line, coverage_line, duration, number, usd, visible, workers_lines
 from swarmmind.runs.studies.plan import StudyPlan
 from swarmmind.runs.studies.price import StudyPrice
 
@@ -89,6 +89,7 @@ def lines(result: Mapping[str, Any], *, allow_code: bool = False) -> list[str]:
     )
     found.append(f"coverage: {coverage_line(result['coverage'])}")
     found.append(f"bill: {bill_line(result['usage'])}")
+    found += workers_lines(result.get("workers"))
     if study["evaluating"] and study["asking"]:
         shares = ((study["evaluating"], "running candidates"), (study["asking"], "critic and editor"))
         found += [

@@ -102,6 +102,15 @@ def cache_line(served: Any) -> str:
     return f"{share(cached, prompt)} of {number(prompt)} prompt tokens, by the server's own counters"
 
 
+def workers_lines(workers: Any) -> list[str]:
+    """Who took part in other processes; nothing if nobody did."""
+    if not workers:
+        return []
+    machines = "1 machine" if workers.get("nodes") == 1 else f"{number(workers.get('nodes'))} machines"
+    lost = f", {number(workers['lost'])} lost on the way" if workers.get("lost") else ""
+    return [f"workers: {number(workers.get('count'))} ({workers.get('engine')}) on {machines}{lost}"]
+
+
 def server_lines(served: Any) -> list[str]:
     """What was really in flight at each server, and how long requests waited for a place there; at most 8 servers."""
     found: list[str] = []
@@ -173,6 +182,7 @@ def lines(result: Mapping[str, Any], context: str = "") -> list[str]:
     cache = cache_line(result.get("served"))
     found += [f"prefix cache: {cache}"] if cache else []
     found += [f"server: {line}" for line in server_lines(result.get("served"))]
+    found += workers_lines(result.get("workers"))
     if context:
         found.append(f"context: {context}")
     for failure in result.get("failures") or []:

@@ -135,3 +135,16 @@ def test_joiners_tabs_and_newlines_stay():
     family = "\U0001f468\u200d\U0001f469\tx\ny"
     assert visible(family) == family
     assert visible("\u202e\ufeff\x7f\ud800") == "\u27e8U+202E\u27e9\u27e8U+FEFF\u27e9\u2421\u27e8U+D800\u27e9"
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ({"engine": "ray", "count": 4, "nodes": 2, "lost": 1}, ["workers: 4 (ray) on 2 machines, 1 lost on the way"]),
+        ({"engine": "processes", "count": 2, "nodes": 1, "lost": 0}, ["workers: 2 (processes) on 1 machine"]),
+        (None, []),
+    ],
+)
+def test_who_took_part_is_said(workers: Any, said: list[str]) -> None:
+    told = lines({**FULL, "workers": workers})
+    assert [line for line in told if line.startswith("workers")] == said
