@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from swarmmind.models.gauges import Snapshot
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.steering import FIRST_LIMIT
 from swarmmind.runtime.clock import VirtualClock
@@ -100,6 +101,18 @@ async def test_when_the_cache_is_short_it_does_as_well_as_the_best_fixed_limit()
     flooded = Engine(VirtualClock(), 256, 3.0, memory=120)
     await drive(Limiter(256), flooded, 1500, 600, looks=False)
     assert flooded.preemptions > 10 * engine.preemptions
+
+
+async def test_a_full_cache_is_enough_of_a_sign() -> None:
+    class Quiet(Engine):
+        def look(self) -> Snapshot:
+            return super().look()._replace(preemptions=None)
+
+    engine, limiter = Quiet(VirtualClock(), 256, 3.0, memory=120), Limiter()
+    await drive(limiter, engine, 800, 300)
+    flooded = Engine(VirtualClock(), 256, 3.0, memory=120)
+    await drive(Limiter(256), flooded, 800, 300, looks=False)
+    assert flooded.preemptions > 3 * engine.preemptions
 
 
 async def test_what_is_on_its_way_is_not_at_the_server() -> None:
