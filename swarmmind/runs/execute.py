@@ -234,7 +234,9 @@ async def _run(session: Session, models: Servants, tell: Tell) -> Result:
     status: Status = "interrupted"
     error: str | None = None
     try:
+        before = session.driver.elapsed()
         async with models.running(session.folder), session.hiring():
+            session.driver.purse.since += session.driver.elapsed() - before  # loading a model takes none of its minutes
             with session.watchdog:
                 outcome = await session.driver.run(session.plan.program)
         status = "stopped" if outcome.stopped else "failed" if outcome.failure else "finished"
