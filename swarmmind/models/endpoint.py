@@ -7,16 +7,19 @@ from typing import NamedTuple, Protocol
 import anyio
 
 from swarmmind.effects import FailureKind
-from swarmmind.models.gauges import Gauges, read
+from swarmmind.models.gauges import Gauges, is_engine, read
 from swarmmind.models.limiter import Limiter, Place
 from swarmmind.models.served import Served
+from swarmmind.models.transports.shared import describe
 from swarmmind.ports import HttpResponse, Transport, TransportError
 
 OUTAGE_SECONDS = 300.0
 _LOOK_SECONDS, _FIRST_LOOK_SECONDS = 0.25, 0.1
+_PEEK_SECONDS = 0.02  # after a look at which the limit grew: it may grow on
 _LOOK_TIMEOUT_SECONDS = 1.0
 _LAST_LOOK_SECONDS = 0.5
 _LOOKS_IN_VAIN = 3  # before nobody looks any more
+_PASSING = (408, 425, 429, 500, 502, 503, 504)  # a page that is answered so may be there the next time
 _PROBE_TIMEOUT_SECONDS = 2.0
 _FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS = 0.1, 2.0
 _OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
@@ -180,30 +183,48 @@ class Endpoint:
                 group.start_soon(self._attend)
 
     async def _look_on(self) -> None:
-        limiter, in_vain = self.limiter, 0
+        limiter, in_vain, grew = self.limiter, 0, False
         try:
             while in_vain < _LOOKS_IN_VAIN:
                 await limiter.until_busy()
                 await self.pulse.wait()
-                if await self._look(_LOOK_TIMEOUT_SECONDS):
-                    in_vain = 0
-                elif self.gauges.last is None:
-                    in_vain += 1
-                await anyio.sleep(_LOOK_SECONDS if limiter.is_settled else _FIRST_LOOK_SECONDS)
+                before = limiter.limit
+                in_vain += await self._look(_LOOK_TIMEOUT_SECONDS, peeks=grew)
+                if in_vain < _LOOKS_IN_VAIN:
+                    grew = limiter.limit > before
+                    await anyio.sleep(_PEEK_SECONDS if grew else self._rest_seconds)
             limiter.unsteered()
         finally:
             if self.gauges.last is not None and self.up:
                 with anyio.CancelScope(shield=True):
                     await self._look(_LAST_LOOK_SECONDS)
 
-    async def _look(self, timeout_seconds: float) -> bool:
+    @property
+    def _rest_seconds(self) -> float:
+        """Between two looks."""
+        return _LOOK_SECONDS if self.limiter.is_settled else _FIRST_LOOK_SECONDS
+
+    async def _look(self, timeout_seconds: float, *, peeks: bool = False) -> int:
+        """Look at what it says of itself.
+
+        Args:
+            timeout_seconds: how long that may take.
+            peeks: so soon after the last look that what waits may be about to run, and is no reason to stop growing.
+
+        Returns:
+            For how many looks in vain it counts: none if it ever said something, enough if it never will.
+        """
         response = await self._get("metrics", timeout_seconds)
         page = response.body.decode("utf-8", "replace") if isinstance(response, HttpResponse) else ""
         seen = read(page)
         if seen is not None:
             self.gauges.keep(seen)
-            self.limiter.observe(seen)
-        return seen is not None
+            if not (peeks and seen.waiting):
+                self.limiter.observe(seen)
+        if self.gauges.last is not None:
+            return 0
+        passes = not isinstance(response, HttpResponse) or response.status in _PASSING or is_engine(page)
+        return 1 if passes else _LOOKS_IN_VAIN
 
     async def _attend(self) -> None:
         """See to the pulse of a server that nobody else sees to."""
@@ -231,6 +252,8 @@ class Endpoint:
             return await self.transport.get(path, timeout_seconds)
         except TransportError as error:
             return error
+        except Exception as error:  # a look may go wrong in any way, but the run goes on
+            return TransportError("connection", describe(error))
 
     # --- what it came to ----------------------------------------------------------------------------------------------
 

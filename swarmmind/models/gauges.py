@@ -11,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import NamedTuple, TypeAlias
 
+ENGINES = ("vllm:", "sglang:", "llamacpp:")
+"""How the names of what inference servers say of themselves begin."""
+
+_MOST_CHARACTERS = 4 * 2**20  # of a page; it is read between requests
+
 Sample: TypeAlias = tuple[dict[str, str], float]
 """Labels and a value."""
 
@@ -140,7 +145,9 @@ def parse(text: str) -> dict[str, list[Sample]]:
 
 def read(text: str) -> Snapshot | None:
     """A page as a snapshot; `None` if it does not say what runs and what waits."""
-    samples = parse(text)
+    if not is_engine(text):
+        return None
+    samples = parse("\n".join(line for line in text.splitlines() if line.startswith(ENGINES)))
     running, waiting = _sum(samples, _RUNNING), _sum(samples, _WAITING)
     if running is None or waiting is None:
         return None
@@ -162,6 +169,11 @@ def read(text: str) -> Snapshot | None:
         _count(samples, _CACHED),
         setup,
     )
+
+
+def is_engine(text: str) -> bool:
+    """Whether a page is an inference server's, or may be: of what size that of another is does not matter."""
+    return len(text) <= _MOST_CHARACTERS and any(f"\n{name}" in text or text.startswith(name) for name in ENGINES)
 
 
 def _sum(samples: Mapping[str, Sequence[Sample]], names: Sequence[str]) -> float | None:
