@@ -19,7 +19,7 @@ import swarmmind
 PACKAGE = Path(swarmmind.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 EXTRAS = {"gepa", "httpx", "openai", "optuna", "reasoning_gym", "uvloop", "ray"}
-LOOP_OWNERS = {"transports", "testing"}
+LOOP_OWNERS = {"transports", "testing", "loop.py"}
 
 
 def modules() -> list[str]:
