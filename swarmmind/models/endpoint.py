@@ -280,6 +280,8 @@ class Endpoint:
 
     def _warnings(self) -> list[str]:
         limiter, found = self.limiter, list[str]()
+        if self._troubled_at is not None and not self._answered:
+            found.append(f"{self.base_url}: no request was answered; is this its address, and is it up?")
         if self._outages:
             times = "once" if self._outages == 1 else f"{self._outages} times"
             found.append(f"{self.base_url}: was gone {times} and waited for; requests under way were sent again")

@@ -111,6 +111,9 @@ async def test_one_that_never_answered_is_not_waited_for() -> None:
         began = anyio.current_time()
         replies = await ask_all(model(endpoint, 3), 4, 4)
         assert anyio.current_time() - began < 2
+    assert endpoint.served().warnings == [
+        "http://127.0.0.1:9/v1: no request was answered; is this its address, and is it up?"
+    ]
     assert [(reply.failure.kind if reply.failure else "", reply.usage.calls) for reply in replies] == [
         ("connection", 3)
     ] * 4
@@ -187,3 +190,52 @@ async def test_one_that_answered_and_is_busy_ever_since_is_told_of_in_the_end() 
     assert 300 <= clock.now() < 400
     assert replies[1].usage.calls > 3
     assert len(transport.posted) < 150  # it is left alone most of the time
+
+
+async def test_a_server_is_looked_at_while_it_works_and_says_what_it_is() -> None:
+    class Telling(Replayed):
+        def __init__(self) -> None:
+            super().__init__(ok())
+            self.got: list[str] = []
+
+        async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+            self.got.append(path)
+            if path == "version":
+                return HttpResponse(200, {}, b'{"version": "0.32.0"}')
+            hits = 100 * len(self.got)
+            page = f"vllm:num_requests_running 1\nvllm:num_requests_waiting 0\nvllm:prefix_cache_hits_total {hits}\n"
+            return HttpResponse(200, {}, f"{page}vllm:prefix_cache_queries_total {2 * hits}\n".encode())
+
+    transport = Telling()
+    endpoint = Endpoint("http://fake/v1", transport, Limiter())
+    async with watched(endpoint):
+        assert transport.got == []  # nothing is in flight
+        place = await endpoint.limiter.acquire(LooseCall())
+        await anyio.sleep(0.3)
+        place.release()
+        await anyio.sleep(0.3)
+        looks = len(transport.got)
+        await anyio.sleep(0.4)
+        assert len(transport.got) == looks  # nor is any more
+    served = endpoint.served()
+    assert transport.got[:2] == ["metrics", "version"]
+    assert set(transport.got[2:]) == {"metrics"}
+    assert served.server == {"version": "0.32.0"}
+    assert served.prompt_tokens == 2 * (served.cached_tokens or 0) > 0
+
+
+async def test_a_server_that_says_nothing_is_soon_left_alone() -> None:
+    class Counting(Replayed):
+        gets = 0
+
+        async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+            self.gets += 1
+            return await super().get(path, timeout_seconds)
+
+    transport = Counting(ok())
+    limiter = Limiter()
+    async with watched(Endpoint("http://fake/v1", transport, limiter)):
+        place = await limiter.acquire(LooseCall())
+        await anyio.sleep(0.8)
+        place.release()
+    assert (transport.gets, limiter.limit, limiter.steering) == (3, 32, None)

@@ -89,15 +89,22 @@ def _known(executable: Path, rest: list[str]) -> Program:
 
 
 async def known_flags(program: Program, environ: Mapping[str, str]) -> frozenset[str] | None:
-    """The flags that it knows, without `--`; `None` if it does not say. Asking takes a while, and is remembered."""
+    """The flags that it knows, without `--`; `None` if it does not say. Asking takes a while, and is remembered.
+
+    Raises:
+        UserError: it cannot be started.
+    """
     cache = _cache(program, environ)
     remembered = await anyio.to_thread.run_sync(_read, cache)
     if remembered is not None:
         return remembered
     with anyio.move_on_after(_HELP_SECONDS):
-        said = await anyio.run_process(
-            program.help(), check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(environ)
-        )
+        try:
+            said = await anyio.run_process(
+                program.help(), check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(environ)
+            )
+        except OSError as error:  # its interpreter is gone, or it is no program at all
+            raise UserError(f"cannot start {program.command[0]}: {error.strerror or error}") from error
         lines = [line for line in said.stdout.decode(errors="replace").splitlines() if line.strip().startswith("-")]
         found = frozenset(name for line in lines for name in _FLAG.findall(line))
         if "max-model-len" in found:

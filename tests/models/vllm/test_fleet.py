@@ -202,6 +202,19 @@ async def test_a_flag_it_does_not_know_is_the_users_mistake(fake: dict[str, str]
             pass
 
 
+@pytest.mark.parametrize("text", ["#!/nowhere/python\n", "\x7fELF"])
+async def test_a_program_that_cannot_be_started_is_the_users_mistake(
+    text: str, fake: dict[str, str], tmp_path: Path
+) -> None:
+    program = Path(find_program(fake).command[0])
+    program.write_text(text)
+    endpoints = Endpoints()
+    managed(fake, endpoints)
+    with pytest.raises(UserError, match=f"cannot start {program}"):
+        async with endpoints.running(tmp_path):
+            pass
+
+
 async def test_an_error_of_the_run_stops_the_server(fake: dict[str, str], started: Started, tmp_path: Path) -> None:
     endpoints = Endpoints()
     managed(fake, endpoints, vllm="deaf")
