@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import anyio
+import msgspec
 
 from swarmmind.effects import FailureKind
 from swarmmind.models.gauges import Gauges, is_engine, read
@@ -23,6 +24,7 @@ _PASSING = (408, 425, 429, 500, 502, 503, 504)  # a page that is answered so may
 _PROBE_TIMEOUT_SECONDS = 2.0
 _FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS = 0.1, 2.0
 _OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
+_MOST_VERSION = 100  # characters
 _SHOWN = ("block_size", "num_gpu_blocks", "cache_dtype", "enable_prefix_caching")
 
 
@@ -116,6 +118,7 @@ class Endpoint:
         self._attended = self._answered = self._gave_up = False
         self._troubled_at: float | None = None  # since the last success
         self._outages = 0
+        self._version: str | None = None  # empty: it does not say
 
     def __repr__(self) -> str:
         return f"Endpoint({self.base_url!r})"
@@ -190,6 +193,8 @@ class Endpoint:
                 await self.pulse.wait()
                 before = limiter.limit
                 in_vain += await self._look(_LOOK_TIMEOUT_SECONDS, peeks=grew)
+                if self._version is None and self.gauges.last is not None:
+                    self._version = _version(await self._get("version", _LOOK_TIMEOUT_SECONDS))
                 if in_vain < _LOOKS_IN_VAIN:
                     grew = limiter.limit > before
                     await anyio.sleep(_PEEK_SECONDS if grew else self._rest_seconds)
@@ -260,7 +265,7 @@ class Endpoint:
     def served(self) -> Served:
         """What it has done so far."""
         limiter, said = self.limiter, self.gauges
-        achieved, setup = limiter.achieved, said.last.setup if said.last else {}
+        achieved = limiter.achieved
         queried = said.since_first("queried_tokens")
         return Served(
             self.base_url,
@@ -274,9 +279,14 @@ class Endpoint:
             preemptions=said.since_first("preemptions"),
             prompt_tokens=queried if queried is not None else said.since_first("prompt_tokens"),
             cached_tokens=said.since_first("hit_tokens" if queried is not None else "cached_tokens"),
-            server={name: setup[name] for name in _SHOWN if name in setup},
+            server=self._server(),
             warnings=self._warnings(),
         )
+
+    def _server(self) -> dict[str, str | int | float | None]:
+        setup = self.gauges.last.setup if self.gauges.last else {}
+        version = {"version": self._version} if self._version else {}
+        return {**version, **{name: setup[name] for name in _SHOWN if name in setup}}
 
     def _warnings(self) -> list[str]:
         limiter, found = self.limiter, list[str]()
@@ -300,6 +310,16 @@ class Route(Protocol):
     def choose(self, prefix: bytes) -> Endpoint:
         """The server for a request; those that share a prefix go to the same one as long as that pays."""
         ...
+
+
+def _version(got: HttpResponse | TransportError) -> str:
+    """What a server calls its version, on a page of its own; empty if it has none."""
+    if not isinstance(got, HttpResponse) or got.status != 200:
+        return ""
+    try:
+        return str(msgspec.json.decode(got.body, type=dict[str, Any]).get("version") or "")[:_MOST_VERSION]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def _is_well(got: HttpResponse | TransportError) -> bool:

@@ -94,3 +94,5 @@ def test_the_server_is_full_and_not_flooded(vllm: Vllm, tmp_path: Path) -> None:
     assert CAPACITY <= served["limit"] <= 1.5 * CAPACITY
     assert served["prompt_tokens"] > served["cached_tokens"] > 0
     assert (served["preemptions"], served["rejections"]) == (0, 0)
+    assert served["server"]["version"]
+    assert int(served["server"]["num_gpu_blocks"]) > 0
