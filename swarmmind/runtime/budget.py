@@ -143,6 +143,8 @@ class Purse:
             if lacking:
                 if purse._lacking(worst, Cost()):
                     purse.broken = lacking
+                    if purse.book is not None:
+                        purse.book.touch(purse)
                     raise Spent(lacking)
                 wait = True
             purse = purse.parent

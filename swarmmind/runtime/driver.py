@@ -57,6 +57,7 @@ class Driver:
         self._outcome: Outcome | None = None
         self.ledger = Ledger(self.journal, self.clock, self.wake)
         self.ledger.open(self.purse)
+        self._stood_at = self._wall()  # where an earlier session was stopped
         self._walls = Walls(self.clock, self.ledger, partial(self._execution.finish, keep=False))
 
     def elapsed(self) -> float:
@@ -192,8 +193,9 @@ class Driver:
         limit = frame.purse.out_of()
         stop = limit if limit and frame.was_refused(keys) else None
         ending = self.purse.broken and (stop or frame.stops)  # a resume with a larger budget goes another way
-        if keys is not None and frame.expected is None and not ending:
-            self.journal.delivery(frame.path, frame.step, keys)
+        if keys is not None and frame.expected is None:
+            at = (-frame.step, [self._wall(), *keys]) if ending else (frame.step, keys)
+            self.journal.delivery(frame.path, *at)
         for flight in frame.stragglers():
             self._execution.cancel(flight)
         frame.awaiting = ()  # 10,000 asks are let go of before there are 10,000 more
@@ -229,8 +231,20 @@ class Driver:
             else:
                 self._begin(frame, awaiting)
 
+    def _wall(self) -> str:
+        broken = self.purse.broken
+        return f"{broken} {getattr(self.purse.limits, broken)}" if broken else ""
+
+    def _delivered_before(self, program: str, step: int) -> list[str] | None:
+        """What a yield was answered with in an earlier session; at a wall, as long as that stands where it stood."""
+        keys = self.journal.delivered(program, step)
+        if keys is None and self._stood_at:
+            wall, *keys_there = self.journal.delivered(program, -step) or [""]
+            keys = keys_there if wall == self._stood_at else None
+        return keys
+
     def _begin(self, frame: Frame, awaiting: Any) -> None:
-        frame.begin(awaiting, self.journal.delivered)
+        frame.begin(awaiting, self._delivered_before)
         if isinstance(awaiting, Quorum) and awaiting.deadline_seconds is not None and frame.expected is None:
             when = self.clock.now() + awaiting.deadline_seconds
             frame.timers["due"] = self.clock.call_at(when, lambda: self._due(frame))

@@ -11,7 +11,8 @@ Tables (all JSON as text):
     results(id, key, kind, agent, role, request, value, seconds, queued_seconds, at)
                                         one row per effect; key: its path in the program; id: order of completion
     attempts(key, number, value)        paid replies that did not settle their ask (unreadable, asked again)
-    deliveries(program, step, keys)     what an any, now or quorum was answered with, in order
+    deliveries(program, step, keys)     what an any, now or quorum was answered with, in order; where a spent budget
+                                        ended it: minus step, and the wall before the keys
     records(id, key, name, data)        facts for people (`effects.Record`)
 
 Timings have columns of their own, so that two runs can be compared without them (`content`).
@@ -236,7 +237,9 @@ def content(path: Path) -> Iterator[tuple[str, ...]]:
             digests, body = bodies.get(request, (b"", request.hex()))
             messages = [read_message(db, digests[i : i + 16]) for i in range(0, len(digests), 16)]
             yield ("result", key, kind, agent, role, msgspec.json.encode([messages, body]).decode(), value)
-        for program, step, keys in db.execute("SELECT program, step, keys FROM deliveries ORDER BY program, step"):
+        for program, step, keys in db.execute(
+            "SELECT program, step, keys FROM deliveries WHERE step>0 ORDER BY program, step"
+        ):
             yield ("delivery", program, str(step), keys)
         for key, name, data in db.execute("SELECT key, name, data FROM records ORDER BY key"):
             yield ("record", key, name, data)

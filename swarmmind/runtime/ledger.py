@@ -33,8 +33,9 @@ class Ledger:
         """Take in the purse of the program at `path`: what earlier sessions spent of it is spent."""
         calls, tokens, usd, seconds, broken = self._journal.meta(f"spent {path}") or (0, 0, 0.0, 0.0, None)
         purse.book, purse.path, purse.spent = self, path, Cost(calls, tokens, usd)
-        virtual, limits, parent = self._clock.virtual, purse.limits, purse.parent
-        if parent is not None and broken and getattr(limits, broken[0]) == broken[1]:
+        virtual, limits = self._clock.virtual, purse.limits
+        again = purse.parent is not None or not virtual  # simulated, the run comes to its wall by itself
+        if again and broken and broken[1] is not None and getattr(limits, broken[0]) == broken[1]:
             purse.broken = broken[0]  # a program that was stopped there is stopped there again
         purse.since = self._clock.now() - (0.0 if virtual else seconds)  # simulated time passes again in a replay
         purse.guarded = not virtual  # there nothing leaves this process

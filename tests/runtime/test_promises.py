@@ -199,6 +199,26 @@ def test_what_a_program_did_at_the_wall_does_not_bind_it_once_there_is_more_mone
     assert rows == list(content(whole))
 
 
+def test_a_run_that_its_budget_stopped_stops_there_again_though_a_reply_and_a_refusal_came_together(
+    journal: Path,
+) -> None:
+    def program(ctx: Context) -> Program:
+        rounds = 0
+        try:
+            while True:
+                yield AnyOf([ask(f"a{rounds}"), ask(f"b{rounds}")])
+                rounds += 1
+        except Stop:
+            return rounds
+
+    def session(limits: Limits) -> Played:
+        return within(10, lambda: play(program, journal, model=Timed([]), real=True, limits=limits))
+
+    values = [session(Limits(calls=1)).outcome.value for _ in range(3)]
+    assert values[1:] == values[:1] * 2
+    assert session(Limits(calls=4)).outcome.value > values[0]
+
+
 class Watched(Purse):
     """A purse that sees for itself that it is never overdrawn."""
 
