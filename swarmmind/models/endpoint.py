@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import anyio
@@ -98,6 +99,7 @@ class Endpoint:
     Attributes:
         load: requests that were sent its way and are not over, those that wait for a place included.
         gauges: what it said of itself.
+        others: those that answer in its place while it is down.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Endpoint:
         self.base_url, self.transport, self.limiter = base_url, transport, limiter
         self.pulse, self._supervised = pulse or Pulse(), pulse is not None
         self.load, self.gauges = 0, Gauges()
+        self.others: Sequence[Endpoint] = ()
         self._looks, self._capacity, self._outage_seconds = looks, capacity, outage_seconds
         self._attended = self._answered = self._gave_up = False
         self._troubled_at: float | None = None  # since the last success
@@ -137,6 +140,11 @@ class Endpoint:
         """Whether requests wait for it to rise."""
         return self.pulse.holds and not self.pulse.up
 
+    @property
+    def _spared(self) -> bool:
+        """Whether nobody needs it: another is up, and nothing is known against that one."""
+        return any(other.up and other._troubled_at is None for other in self.others)
+
     # --- what its answers say -----------------------------------------------------------------------------------------
 
     def succeeded(self, place: Place, now: float) -> None:
@@ -154,7 +162,8 @@ class Endpoint:
 
         Returns:
             Whether the attempt is held against the request. It is not if the server is busy, with something that it
-            gets done, or if the request never got to a server that answered before and is waited for.
+            gets done, or if the request never got to a server that answered before and is waited for, or that others
+            stand in for.
         """
         if self._troubled_at is None:
             self._troubled_at = now
@@ -167,7 +176,8 @@ class Endpoint:
             self.pulse.doubt()
         if trouble.kind == "busy":
             return not (hopeful and (self._answered or self.limiter.in_flight > 1))
-        if not (trouble.unsent and hopeful and self._answered and (self._attended or self._supervised)):
+        waits = self._spared or (hopeful and self._answered)
+        if not (trouble.unsent and waits and (self._attended or self._supervised)):
             return True
         if self._attended:
             self.pulse.fall()
@@ -235,7 +245,7 @@ class Endpoint:
         """See to the pulse of a server that nobody else sees to."""
         while True:
             await self.pulse.doubts()
-            if not self._answered or self._gave_up:
+            if not self._spared and (not self._answered or self._gave_up):
                 self.pulse.rise()
                 continue
             got = await self._get("health", _PROBE_TIMEOUT_SECONDS)
@@ -245,11 +255,15 @@ class Endpoint:
             self.pulse.fall()
             self._outages += 1
             wait_seconds = _FIRST_PROBE_SECONDS
-            with anyio.move_on_after(self._outage_seconds) as patience:
-                while not _is_well(await self._get("health", _PROBE_TIMEOUT_SECONDS)):
-                    await anyio.sleep(wait_seconds)
-                    wait_seconds = min(_LONGEST_PROBE_SECONDS, 1.5 * wait_seconds)
-            self._gave_up = patience.cancelled_caught  # then those who wait are sent, and told why they fail
+            until = anyio.current_time() + self._outage_seconds
+            while not _is_well(await self._get("health", _PROBE_TIMEOUT_SECONDS)):
+                if anyio.current_time() >= until and not self._spared:
+                    self._gave_up = True  # then those who wait are sent, and told why they fail
+                    break
+                await anyio.sleep(wait_seconds)
+                wait_seconds = min(_LONGEST_PROBE_SECONDS, 1.5 * wait_seconds)
+            else:
+                self._gave_up = False
             self.pulse.rise()
 
     async def _get(self, path: str, timeout_seconds: float) -> HttpResponse | TransportError:
@@ -292,7 +306,7 @@ class Endpoint:
         limiter, found = self.limiter, list[str]()
         if self._troubled_at is not None and not self._answered:
             found.append(f"{self.base_url}: no request was answered; is this its address, and is it up?")
-        if self._outages:
+        elif self._outages:
             times = "once" if self._outages == 1 else f"{self._outages} times"
             found.append(f"{self.base_url}: was gone {times} and waited for; requests under way were sent again")
         preemptions = self.gauges.since_first("preemptions")

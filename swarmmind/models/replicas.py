@@ -28,6 +28,8 @@ class Replicas:
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
+        for endpoint in self.endpoints:
+            endpoint.others = [other for other in self.endpoints if other is not endpoint]
         self._orders: dict[bytes, list[Endpoint]] = {}
         self._homes: dict[bytes, Endpoint] = {}  # by heads of prefixes
         self._older: dict[bytes, Endpoint] = {}  # those that were not asked for since there are so many others

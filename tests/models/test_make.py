@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from swarmmind.effects import TEXT, Agent, Later, Message, Sampling
+from swarmmind.effects import TEXT, Agent, Later, Message, Reply, Sampling
 from swarmmind.errors import UserError
 from swarmmind.models.chat import ChatModel
 from swarmmind.models.local import PolicyModel, Scripted
@@ -164,6 +164,35 @@ async def test_several_urls_are_replicas() -> None:
             assert one.answered - before[0] + two.answered - before[1] == 20
             assert min(one.answered - before[0], two.answered - before[1]) > 0
             assert sorted(served.url for served in endpoints.served()) == sorted(urls)
+
+
+@pytest.mark.parametrize("limits", [{}, {"concurrency": 8}])
+async def test_a_replica_that_is_dead_from_the_start_costs_no_agent_its_answer(limits: dict[str, int]) -> None:
+    async with FakeEndpoint(latency_seconds=0.05) as one:
+        urls = [one.base_url, "http://127.0.0.1:9/v1"]
+        endpoints = Endpoints()
+        model = make_model(spec("vllm/m", base_url=urls, attempts=1, limits=limits), Sources(endpoints))
+        replies: list[Reply] = []
+
+        async def ask(at: int) -> None:
+            asked = Request(Agent(f"a{at}", "worker"), (Message("user", f"{at}"),), TEXT, Sampling(), 1)
+            replies.append(await LooseCall(key=f"{at}").ask(model, asked))
+
+        async with endpoints.running(), anyio.create_task_group() as group:
+            for at in range(30):
+                group.start_soon(ask, at)
+        assert [reply.failure for reply in replies] == [None] * 30
+
+
+async def test_replicas_that_are_all_dead_are_told_of_at_once() -> None:
+    endpoints = Endpoints()
+    urls = ["http://127.0.0.1:9/v1", "http://127.0.0.1:1/v1"]
+    model = make_model(spec("vllm/m", base_url=urls, attempts=2), Sources(endpoints))
+    asked = Request(Agent("a", "worker"), (Message("user", "hello"),), TEXT, Sampling(), 1)
+    with anyio.fail_after(10):
+        async with endpoints.running():
+            replies = [await LooseCall(key=f"{at}").ask(model, asked) for at in range(3)]
+    assert [reply.failure.kind for reply in replies if reply.failure] == ["connection"] * 3
 
 
 def test_a_file_that_names_replicas_elsewhere_is_not_sent_the_usual_key() -> None:

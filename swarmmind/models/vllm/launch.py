@@ -53,7 +53,7 @@ class Serving(NamedTuple):
     def devices(self) -> int:
         """How many GPUs one server takes."""
         sizes = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
-        return math.prod(size for name in sizes if isinstance(size := self.flags.get(name, 1), int))
+        return math.prod(max(1, size) for name in sizes if isinstance(size := self.flags.get(name, 1), int))
 
 
 class Launch(NamedTuple):

@@ -76,6 +76,7 @@ def test_a_local_model_needs_nothing_from_outside() -> None:
         ("0,1", 3, 1, [(("0",), 2), (("1",), 1), (("0",), 2)]),
         ("", 2, 1, [(None, 1), (None, 1)]),
         ("0,1", 1, 1, [(None, 1)]),
+        ("0,1", 2, 0, [(("0",), 1), (("1",), 1)]),
     ],
 )
 def test_replicas_have_gpus_of_their_own_as_far_as_there_are_enough(
