@@ -23,9 +23,9 @@ _SCHEMA = {
 }
 _TASK = (
     "The problems below are of one kind. Write down what helps with the next one of it: in `situation` how to tell "
-    "that it is of this kind, in `advice` what to do, general enough for all of them, in a few sentences. Trust what was "
-    "judged right; what was judged wrong shows what to avoid. If the current advice needs no change, or nothing can be "
-    "learned here, leave both texts empty."
+    "that it is of this kind, in `advice` what to do, general enough for all of them, in a few sentences. Trust "
+    "what was judged right; what was judged wrong shows what to avoid. If the current advice needs no change, or "
+    "nothing can be learned here, leave both texts empty."
 )
 
 
