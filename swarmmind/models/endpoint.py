@@ -58,7 +58,11 @@ class Pulse:
             await self._rose.wait()
 
     def doubt(self) -> None:
-        """A request failed in a way in which requests fail when a server is going down."""
+        """A request failed in a way in which requests fail when a server is going down.
+
+        Whoever sees to the server looks at it then, and lets the pulse rise or fall; somebody else may have let it fall
+        meanwhile.
+        """
         self._doubted.set()
 
     async def doubts(self) -> None:
@@ -179,8 +183,7 @@ class Endpoint:
         waits = self._spared or (hopeful and self._answered)
         if not (trouble.unsent and waits and (self._attended or self._supervised)):
             return True
-        if self._attended:
-            self.pulse.fall()
+        self.pulse.fall()  # whoever sees to it has been told to look, and lets it rise if it is well
         return False
 
     # --- beside the run -----------------------------------------------------------------------------------------------
