@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from subprocess import DEVNULL
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -18,6 +22,11 @@ from swarmmind.runtime.remote.staff import Staff
 from swarmmind.runtime.remote.worker import work
 
 _SIZE_BYTES = 8
+_STDERR = 2  # of the head: what is printed on a worker; stdout is the result's alone
+_BEGIN = """import signal; signal.signal(signal.SIGINT, lambda *_: None)
+import anyio; from {} import main; anyio.run(main, {})"""
+"""A worker's program. Ctrl-C reaches all processes of a terminal: the head alone decides what becomes of a run."""
+_ORPHAN_SECONDS = 2.0  # that a worker whose head is gone has to end by itself
 
 
 class SocketLink:
@@ -76,10 +85,9 @@ class Processes:
     async def _hire(self) -> AsyncGenerator[Link]:
         ours, theirs = socket.socketpair()
         with closing(theirs):
-            begin = f"import anyio; from {__name__} import main; anyio.run(main, {theirs.fileno()})"
-            command = [sys.executable, "-c", begin]
+            command = [sys.executable, "-c", _BEGIN.format(__name__, theirs.fileno())]
             process = await anyio.open_process(
-                command, stdin=None, stdout=None, stderr=None, pass_fds=[theirs.fileno()]
+                command, stdin=DEVNULL, stdout=_STDERR, stderr=None, pass_fds=[theirs.fileno()]
             )
         self.pids.append(process.pid)
         try:
@@ -94,6 +102,14 @@ class Processes:
 
 
 async def main(descriptor: int) -> None:
-    """Be a worker at the socket that was inherited."""
+    """Be a worker at the socket that was inherited; it ends with its head, even amid code that never ends."""
+    Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     async with await SocketStream.from_socket(descriptor) as stream:
         await work(SocketLink(stream))
+
+
+def _end_with(head: int) -> None:
+    while os.getppid() == head:
+        time.sleep(0.5)
+    time.sleep(_ORPHAN_SECONDS)
+    os._exit(1)

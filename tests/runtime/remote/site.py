@@ -182,7 +182,14 @@ def hanging(ctx: Context, piece: Piece) -> Program:
     return ["fine"]
 
 
-PROGRAMS = {"steps": steps, "buggy": buggy, "deadly": deadly, "hanging": hanging}
+def loud(ctx: Context, piece: Piece) -> Program:
+    print("said", flush=True)
+    os.write(1, b"written\n")
+    yield [ask("a")]
+    return ["fine"]
+
+
+PROGRAMS = {"steps": steps, "buggy": buggy, "deadly": deadly, "hanging": hanging, "loud": loud}
 
 
 def real(job: bytes, desk: Any) -> Shop:
