@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -172,3 +174,22 @@ async def test_the_head_is_what_was_agreed_and_no_header_can_be_smuggled_in() ->
     with pytest.raises(ValueError, match="one line"):
         await crafty.post(PATH, BODY, 1.0)
     await crafty.close()
+
+
+class _Far(AiohttpTransport):
+    """To a server that takes its time before it accepts a connection."""
+
+    async def _connect(self, path: str, timeout_seconds: float) -> Any:
+        await anyio.sleep(0.7 * timeout_seconds)
+        return await super()._connect(path, timeout_seconds)
+
+
+async def test_the_time_that_connecting_takes_is_of_the_answers_time() -> None:
+    async with server([CHUNKED]) as (_, near):
+        transport = _Far(near.base_url)
+        before = time.monotonic()
+        with pytest.raises(TransportError) as caught:
+            await transport.post(PATH, BODY, 0.5)
+        assert caught.value.kind == "timeout"
+        assert 0.5 <= time.monotonic() - before < 0.8
+        await transport.close()

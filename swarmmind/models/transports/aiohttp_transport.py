@@ -71,11 +71,12 @@ class AiohttpTransport:
         session = self._session or self._open()
         if self._trust_env:
             return await self._post_by_proxy(session, path, body, timeout_seconds)
+        deadline = self._loop.time() + timeout_seconds
         connection = await self._connect(path, timeout_seconds)
         protocol, transport = connection.protocol, connection.transport
         assert protocol is not None
         assert transport is not None
-        late = self._loop.call_later(timeout_seconds, transport.abort)
+        late = self._loop.call_at(deadline, transport.abort)
         try:
             protocol.set_response_params(read_until_eof=True)
             transport.write(b"%b%d\r\n\r\n%b" % (self._prepared[path].head, len(body), body))
