@@ -199,7 +199,7 @@ class Head:
             task.lose()
         await self.journal.synced()
         for task in reversed(tasks):
-            task.losses += 1
+            task.losses += task.home is None  # an ask runs nobody's code: it kills no worker
             if task.gone or task.over.is_set():
                 continue
             if task.losses >= _LOSSES:

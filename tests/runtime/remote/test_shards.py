@@ -110,6 +110,13 @@ def test_a_death_costs_calls_in_flight_and_no_more(tmp_path_factory: pytest.Temp
     assert ran.purse.reserved.calls == 0
 
 
+def test_an_ask_may_lose_any_number_of_workers(tmp_path: Path) -> None:
+    here, there, engine = FakeEndpoint(), FakeEndpoint(latency_seconds=0.05), Near(1, [2] * 6)
+    alone = play(tmp_path / "a.sqlite", rounds, here, None)
+    ran = play(tmp_path / "b.sqlite", rounds, there, engine)
+    assert (ran.outcome, engine.hired) == (alone.outcome, 7)
+
+
 def test_what_a_quorum_drops_is_dropped_there_and_paid_for(tmp_path: Path) -> None:
     server = FakeEndpoint(latency_seconds=0.01)
     ran = play(tmp_path / "j.sqlite", dropping, server, Near(2))
