@@ -101,7 +101,7 @@ class Driver:
             self._advance_some()
             if self._crash is not None:
                 return
-            dry = replayed == self._replayed() and not (self._launching and self.journal.unread)
+            dry = replayed == self._replayed() and not self._launches_known()
             if dry or not (self._ready or self._launching):  # what can be replayed is
                 while execution.startable():
                     execution.start_next()
@@ -139,6 +139,12 @@ class Driver:
     def _turn_over(self) -> bool:
         """Whether others on the event loop shall have their turn; on the virtual clock nobody waits for one."""
         return self._turn_ends is not inf and self.clock.now() >= self._turn_ends
+
+    def _launches_known(self) -> bool:
+        """Whether something is being launched whose results, or what came of them, may be in the journal."""
+        if self.journal.unread:
+            return bool(self._launching)
+        return any(frame.expected is not None for frame in self._launching)
 
     def _replayed(self) -> int:
         return self._delivered + self._execution.replayed

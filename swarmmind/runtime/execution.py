@@ -114,7 +114,8 @@ class Execution:
             return self.finish(flight, refusal(effect, limit), keep=False)
         if isinstance(effect, Sleep):
             return self._later(flight, flight.started + effect.seconds, None)
-        replaying = self._journal.unread and not self._clock.virtual  # it may turn out that nobody waits for it
+        known = self._journal.unread or flight.frame.expected is not None
+        replaying = known and not self._clock.virtual  # it may turn out that nobody waits for it
         if not again and (replaying or self.tasks >= _MAX_TASKS):
             return self._waiting.hold(flight)
         if not self._waiting.admit(flight):

@@ -123,6 +123,22 @@ def test_a_wall_holds_for_the_run_not_for_the_session(inner: Any, outer: Any, tm
     assert 5 <= len(log.read_text().splitlines()) <= 7
 
 
+def test_a_finished_run_is_replayed_without_a_call_though_launching_takes_turns(journal: Path) -> None:
+    def program(ctx: Context) -> Program:
+        asks = [ask(f"a{number}") for number in range(3000)]
+        replies = yield Quorum(asks, share=0.5, late="keep")
+        return [reply is None for reply in replies]
+
+    seconds = {f"a{number}": 60.0 for number in range(1500, 3000)}
+    sent: list[str] = []
+    first = within(60, lambda: play(program, journal, model=Timed(sent, seconds), real=True))
+    assert len(sent) >= 1500
+    sent.clear()
+    again = within(60, lambda: play(program, journal, model=Timed(sent, seconds), real=True))
+    assert again.outcome.value == first.outcome.value
+    assert sent == []
+
+
 def test_a_journal_that_was_killed_while_it_was_made_is_made_again(journal: Path) -> None:
     with closing(sqlite3.connect(journal)) as db:
         db.execute("PRAGMA journal_mode=WAL")
