@@ -2,8 +2,9 @@
 
 Foragers of SwarmBench play mazes, one game an episode; the arms take turns, because a machine is never quite idle.
 `playing` is the time from the first call to the last, `start` what comes before: imports, the plan, the workers'
-processes. Times are walls' clocks; `head` is the processor time of the process that keeps journal and limits, of which
-there is one however many workers there are.
+processes. Both are of the wall's clock, and suffer from whatever else the machine does. `head` is the processor time of
+the process that keeps journal and limits, of which there is one however many workers there are; `busiest` that of the
+process with most of it, imports included: what playing takes where each process has a processor to itself.
 
     python -m benchmarks.ray_speedup [--episodes 32] [--rounds 3] [--store]
 """
@@ -16,9 +17,11 @@ import os
 import sqlite3
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import anyio
@@ -34,6 +37,9 @@ TASK = {
 }
 
 
+_LOOK_SECONDS = 0.2
+
+
 class Arm(NamedTuple):
     """Who plays."""
 
@@ -45,6 +51,35 @@ class Arm(NamedTuple):
 ARMS = (Arm("local", "local"), Arm("ray-1", "ray", 1), Arm("ray-2", "ray", 2))
 
 
+class Meter:
+    """The processor time of all workers of Ray, by their process, while it is entered (Linux alone).
+
+    Attributes:
+        seconds: by process.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Meter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(_LOOK_SECONDS):
+            for folder in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if (folder / "cmdline").read_text().startswith("ray::Actor"):
+                        ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+                        self.seconds[folder.name] = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def play(arm: Arm, episodes: int, folder: str) -> tuple[dict[str, float], Any]:
     """One eval: its times, and what came of it."""
     task = {**TASK, "eval": {"seeds": episodes}}
@@ -53,7 +88,8 @@ def play(arm: Arm, episodes: int, folder: str) -> tuple[dict[str, float], Any]:
     async def main() -> swarmmind.Result:
         return await swarmmind.evaluate(task, runs=folder, env={}, engine=arm.engine, workers=arm.workers)
 
-    result = anyio.run(main)
+    with Meter() as meter:
+        result = anyio.run(main)
     head = time.process_time() - used
     with closing(sqlite3.connect(result.path / "journal.sqlite")) as journal:
         first, last, calls = journal.execute(
@@ -61,7 +97,8 @@ def play(arm: Arm, episodes: int, folder: str) -> tuple[dict[str, float], Any]:
         ).fetchone()
     assert result.eval is not None
     table = [(line.arm.name, line.total.score) for line in result.eval.lines]
-    return {"playing": last - first, "start": first - began, "head": head}, (calls, table)
+    busiest = max(head, *meter.seconds.values()) if meter.seconds else head
+    return {"playing": last - first, "start": first - began, "head": head, "busiest": busiest}, (calls, table)
 
 
 def measure(episodes: int, rounds: int) -> dict[str, Any]:
@@ -84,12 +121,15 @@ def measure(episodes: int, rounds: int) -> dict[str, Any]:
             arm: {name: round(statistics.median(times[name] for times in each), 2) for name in each[0]}
             for arm, each in took.items()
         },
-        "speedup_of_two": {other: _ratios(took[other], took["ray-2"]) for other in ("local", "ray-1")},
+        "speedup_of_two": {
+            name: {other: _ratios(name, took[other], took["ray-2"]) for other in ("local", "ray-1")}
+            for name in ("playing", "busiest")
+        },
     }
 
 
-def _ratios(one: Sequence[dict[str, float]], two: Sequence[dict[str, float]]) -> list[float]:
-    return [round(a["playing"] / b["playing"], 2) for a, b in zip(one, two, strict=True)]
+def _ratios(name: str, one: Sequence[dict[str, float]], two: Sequence[dict[str, float]]) -> list[float]:
+    return [round(a[name] / b[name], 2) for a, b in zip(one, two, strict=True)]
 
 
 def main() -> None:
@@ -109,8 +149,9 @@ def main() -> None:
     finally:
         ray.shutdown()
     print(json.dumps(found, indent=2))
-    for other, each in found["speedup_of_two"].items():
-        print(f"two workers against {other}: {statistics.median(each):.2f} times as fast")
+    for name, ratios in found["speedup_of_two"].items():
+        for other, each in ratios.items():
+            print(f"{name}: two workers against {other}: {statistics.median(each):.2f} times as fast")
     if options.store:
         store("ray_speedup", found)
 
