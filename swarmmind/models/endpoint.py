@@ -202,8 +202,7 @@ class Endpoint:
         limiter, in_vain, grew = self.limiter, 0, False
         try:
             while in_vain < _LOOKS_IN_VAIN:
-                if in_vain or self.gauges.last is not None:  # the first look is over before the first request waits
-                    await limiter.until_busy()
+                await limiter.until_busy()
                 await self.pulse.wait()
                 before = limiter.limit
                 in_vain += await self._look(_LOOK_TIMEOUT_SECONDS, peeks=grew)
