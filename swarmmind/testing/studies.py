@@ -26,7 +26,7 @@ from swarmmind.optimizers.parameters import (
     TextParameter,
     WorkflowParameter,
 )
-from swarmmind.optimizers.study import Evaluate, Evaluator, Keep, Optimize, Scored, Split, Step, Study
+from swarmmind.optimizers.study import Evaluate, Evaluator, Keep, Optimize, Scored, Split, Step, Study, Trial
 from swarmmind.optimizers.tracing import measures
 from swarmmind.ports import Context, Request
 from swarmmind.testing.marks import MARK, Killed, filled, marked
@@ -159,6 +159,7 @@ class Evaluating:
         run = self._evaluator(one, example, rep)
         if isinstance(run, Scored):
             return self._told(run, one, example)
+        assert not isinstance(run, Trial)  # what is checked here is not executed elsewhere
 
         def program(ctx: Context) -> Program:
             scored = yield from run(ctx)

@@ -105,7 +105,7 @@ def kill(*pids: int) -> None:
 
 def main() -> None:
     """Be a cluster until the standard input is closed."""
-    from ray.cluster_utils import Cluster
+    from ray.cluster_utils import Cluster  # pyright: ignore[reportMissingImports]
 
     mute = os.dup(1)
     os.dup2(2, 1)  # what Ray has to say is not for whoever reads the address

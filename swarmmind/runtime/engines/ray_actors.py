@@ -113,7 +113,7 @@ def connected(workers: int | None = None, environ: Mapping[str, str] | None = No
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtra("the engine 'ray'", "ray") from error
     address = (os.environ if environ is None else environ).get("RAY_ADDRESS")
