@@ -185,3 +185,13 @@ def test_a_cluster_that_was_started_for_a_run_ends_with_it(folder: Path) -> None
     assert going.returncode == 130
     assert begun
     wait_until(lambda: not any(pid in begun for pid, _, name in processes() if name), seconds=30)
+
+
+def test_a_cluster_that_is_not_there_is_the_users_mistake(folder: Path) -> None:
+    environment = {**os.environ, "RAY_ADDRESS": "127.0.0.1:1", "VLLM_BASE_URL": "http://127.0.0.1:1/v1"}
+    process = start(folder, environment, "eval", "eval.yaml", "--engine", "ray")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.startswith("the Ray cluster at 127.0.0.1:1 does not answer: ")
+    assert err.count("\n") == 1
+    assert not (folder / "runs").exists()

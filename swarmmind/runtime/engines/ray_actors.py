@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -24,6 +25,7 @@ from swarmmind.runtime.remote.staff import Staff
 
 _ROOM_SECONDS = 120.0  # how long a worker may wait for room in the cluster
 _LOOPBACK = "127.0.0.1"
+_KNOCK_SECONDS = 10.0
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Nothing leaves the machine but to the endpoints that a task names."""
 
@@ -135,12 +137,24 @@ def _connect(ray: Any, address: str | None) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address:
+            _knock(address)
             ray.init(address, **quiet)
         else:
             ray.init("local", include_dashboard=False, _node_ip_address=_LOOPBACK, **quiet)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"the Ray cluster at {address}" if address else "Ray on this machine"
         raise UserError(f"{where} does not answer: {str(error).splitlines()[0]:.200}") from error
+
+
+def _knock(address: str) -> None:
+    """See whether anybody is there; Ray itself would try for minutes.
+
+    Raises:
+        OSError: nobody is.
+    """
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
 
 
 def _unprinted(data: Any, ignore_prefix: bool) -> None:
