@@ -19,6 +19,7 @@ OUTAGE_SECONDS = 300.0
 _LOOK_SECONDS, _FIRST_LOOK_SECONDS = 0.25, 0.1
 _PEEK_SECONDS = 0.02  # after a look at which the limit grew: it may grow on
 _LOOK_TIMEOUT_SECONDS = 1.0
+_MEETING_SECONDS = 0.1
 _LAST_LOOK_SECONDS = 0.5
 _LOOKS_IN_VAIN = 3  # before nobody looks any more
 _PASSING = (408, 425, 429, 500, 502, 503, 504)  # a page that is answered so may be there the next time
@@ -187,6 +188,12 @@ class Endpoint:
         return False
 
     # --- beside the run -----------------------------------------------------------------------------------------------
+
+    async def meet(self) -> None:
+        """Look at it before the run: one that will never say anything of itself holds up no first requests for that."""
+        if self._looks and self.limiter.steering is None:
+            with anyio.move_on_after(_MEETING_SECONDS):
+                self._looks = await self._look(_LOOK_TIMEOUT_SECONDS) < _LOOKS_IN_VAIN
 
     async def watch(self) -> None:
         """What is done beside the run for as long as it goes on; cancelled at its end."""

@@ -196,6 +196,9 @@ class Endpoints:
                     group.start_soon(fleet.run, folder or Path(tempfile.mkdtemp(prefix="swarmmind-")), name)
                 for _, fleet in self._named():
                     await fleet.up()
+                async with anyio.create_task_group() as meetings:
+                    for endpoint in self._endpoints.values():
+                        meetings.start_soon(endpoint.meet)
                 for endpoint in self._endpoints.values():
                     group.start_soon(endpoint.watch)
                 try:

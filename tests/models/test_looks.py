@@ -118,3 +118,27 @@ async def test_a_huge_page_is_another_s(line: str) -> None:
     began = anyio.current_time()
     assert read("vllm:num_requests_running 1\nvllm:num_requests_waiting 0\n" + (line % 7) * 1_000_000) is None
     assert anyio.current_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("page", "limit"), [(HttpResponse(404, {}, b""), 64), (HttpResponse(200, {}, FULL % (0, 0)), 2)]
+)
+async def test_a_server_that_says_nothing_holds_up_no_first_request(page: HttpResponse, limit: int) -> None:
+    limiter = Limiter(concurrency=64)
+    endpoint = Endpoint("http://fake/v1", Paged(page), limiter)
+    await endpoint.meet()
+    async with anyio.create_task_group() as group:
+        group.start_soon(endpoint.watch)
+        await anyio.wait_all_tasks_blocked()
+        assert limiter.limit == limit
+        group.cancel_scope.cancel()
+
+
+async def test_a_server_that_hangs_is_not_waited_for_long() -> None:
+    class Hanging(Replayed):
+        async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+            await anyio.sleep(timeout_seconds)
+            raise TransportError("timeout", path)
+
+    with anyio.fail_after(0.8):
+        await Endpoint("http://fake/v1", Hanging(ok()), Limiter()).meet()
