@@ -15,6 +15,7 @@ import anyio.lowlevel
 from swarmmind.runtime import tables
 
 _MAX_ROWS_BEHIND = 8192  # handed over and not yet written; beyond, the driver waits for the disk
+_MOST_ROWS = 512  # from which on a commit takes in no more: what does not fit on a full disk is lost as a whole
 _LINGER_SECONDS = 0.001  # after a commit: what comes in meanwhile is written together, and nobody must be woken for it
 
 Rows = Mapping[str, Sequence[Sequence[Any]]]
@@ -72,17 +73,19 @@ class Writer:
         connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
         over = False
         while not over:
-            batches = [self._queue.get()]
-            while not self._queue.empty():
-                batches.append(self._queue.get())
-            over = batches[-1] is None
-            given = [batch for batch in batches if batch is not None]
+            given, rows = list[tuple[Rows, list[Callback]]](), 0
+            while not over and rows < _MOST_ROWS and not (given and self._queue.empty()):
+                batch = self._queue.get()
+                over = batch is None
+                if batch is not None:
+                    given.append(batch)
+                    rows += sum(map(len, batch[0].values()))
             try:
                 if self.error is None:
-                    tables.commit(connection, [rows for rows, _ in given])
+                    tables.commit(connection, [made for made, _ in given])
             except Exception as error:  # whatever it is, the run must hear of it: it waits for this thread
                 self.error = error
-            self._written += sum(len(made) for rows, _ in given for made in rows.values())
+            self._written += rows
             self._tell([callback for _, callbacks in given for callback in callbacks])
             if not over and self._queue.empty():
                 time.sleep(_LINGER_SECONDS)
