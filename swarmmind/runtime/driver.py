@@ -182,7 +182,7 @@ class Driver:
 
     def _advance(self, frame: Frame) -> None:
         frame.queued = False
-        if frame.ended or not (frame.paused or frame.ready()):
+        if frame.ended or not frame.ready():
             return
         if frame.doomed is not None:
             self._end(frame, frame.doomed)

@@ -8,7 +8,8 @@ nor a timer object is made per call. Connections, their pool, TLS and the readin
 from __future__ import annotations
 
 import asyncio  # noqa: TID251 - as close to the wire as it gets
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -119,17 +120,9 @@ class AiohttpTransport:
         self, session: aiohttp.ClientSession, path: str, body: bytes, timeout_seconds: float
     ) -> HttpResponse:
         url, limit = join(self.base_url, path), self._limit(timeout_seconds)
-        try:
+        with _telling(timeout_seconds):
             async with session.post(url, data=body, timeout=limit, allow_redirects=False) as response:
                 return HttpResponse(response.status, response.headers, await _read(response.headers, response.content))
-        except aiohttp.ConnectionTimeoutError as error:
-            raise NotSent("timeout", f"no connection within {timeout_seconds:.3g} s") from error
-        except TimeoutError as error:
-            raise TransportError("timeout", f"no answer within {timeout_seconds:.3g} s") from error
-        except aiohttp.ClientConnectorError as error:
-            raise NotSent("connection", describe(error)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransportError("connection", describe(error)) from error
 
     async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
         """Get `path` below the server's root.
@@ -139,17 +132,10 @@ class AiohttpTransport:
                 never was), or the body is over 16 MiB.
         """
         session = self._session or self._open()
-        limit = aiohttp.ClientTimeout(total=timeout_seconds)
-        try:
-            request = session.get(beside(self.base_url, path), timeout=limit, allow_redirects=False)
-            async with request as response:
+        url, limit = beside(self.base_url, path), aiohttp.ClientTimeout(total=timeout_seconds)
+        with _telling(timeout_seconds):
+            async with session.get(url, timeout=limit, allow_redirects=False) as response:
                 return HttpResponse(response.status, response.headers, await _read(response.headers, response.content))
-        except TimeoutError as error:
-            raise TransportError("timeout", f"no answer within {timeout_seconds:.3g} s") from error
-        except aiohttp.ClientConnectorError as error:
-            raise NotSent("connection", describe(error)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransportError("connection", describe(error)) from error
 
     async def close(self) -> None:
         """Close the pool; nothing is in flight any more."""
@@ -173,6 +159,21 @@ class AiohttpTransport:
         if self._timeout.total != seconds:
             self._timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, CONNECT_SECONDS))
         return self._timeout
+
+
+@contextmanager
+def _telling(timeout_seconds: float) -> Generator[None]:
+    """Errors of a session in the words of the port."""
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise NotSent("timeout", f"no connection within {timeout_seconds:.3g} s") from error
+    except TimeoutError as error:
+        raise TransportError("timeout", f"no answer within {timeout_seconds:.3g} s") from error
+    except aiohttp.ClientConnectorError as error:
+        raise NotSent("connection", describe(error)) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise TransportError("connection", describe(error)) from error
 
 
 async def _response(protocol: ResponseHandler) -> HttpResponse:
