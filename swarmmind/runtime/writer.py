@@ -17,6 +17,7 @@ from swarmmind.runtime import tables
 _MAX_ROWS_BEHIND = 8192  # handed over and not yet written; beyond, the driver waits for the disk
 _MOST_ROWS = 512  # from which on a commit takes in no more: what does not fit on a full disk is lost as a whole
 _LINGER_SECONDS = 0.001  # after a commit: what comes in meanwhile is written together, and nobody must be woken for it
+_STEADY, _PAUSE_SECONDS = 16, 0.004  # who has had so many hand-overs without a pause lingers: a burst is waited for
 
 Rows = Mapping[str, Sequence[Sequence[Any]]]
 """What is written, by table."""
@@ -71,11 +72,13 @@ class Writer:
         connection = sqlite3.connect(self._path, isolation_level=None)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
-        over = False
+        over, steady = False, 0
         while not over:
-            given, rows = list[tuple[Rows, list[Callback]]](), 0
+            given, rows, idle_since = list[tuple[Rows, list[Callback]]](), 0, time.monotonic()
             while not over and rows < _MOST_ROWS and not (given and self._queue.empty()):
                 batch = self._queue.get()
+                if not given:
+                    steady = steady + 1 if time.monotonic() - idle_since < _PAUSE_SECONDS else 0
                 over = batch is None
                 if batch is not None:
                     given.append(batch)
@@ -87,7 +90,7 @@ class Writer:
                 self.error = error
             self._written += rows
             self._tell([callback for _, callbacks in given for callback in callbacks])
-            if not over and self._queue.empty():
+            if not over and steady >= _STEADY and self._queue.empty():
                 time.sleep(_LINGER_SECONDS)
         if self.error is None:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
