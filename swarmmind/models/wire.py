@@ -69,6 +69,7 @@ class Writer:
         self.refused = set[str]()
         self._encode = msgspec.json.Encoder().encode
         self._messages: dict[Message, _Written] = {}
+        self._latest: tuple[Message, _Written] | None = None  # told to many in a row, as in a vote
         self._outputs: dict[int, tuple[Output, dict[str, msgspec.Raw]]] = {}
 
     def body(self, request: Request) -> Body:
@@ -110,6 +111,8 @@ class Writer:
         return [name for name in wanted if name not in self.refused]
 
     def _message(self, message: Message, shared: bool) -> _Written:
+        if self._latest is not None and self._latest[0] is message:
+            return self._latest[1]
         known = self._messages.get(message)
         if known is not None:
             return known
@@ -123,6 +126,8 @@ class Writer:
             if len(self._messages) >= _MAX_CACHED:
                 self._messages.clear()
             self._messages[message] = written
+        else:
+            self._latest = message, written
         return written
 
     def _shape(self, output: Output) -> dict[str, msgspec.Raw]:

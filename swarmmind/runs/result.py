@@ -160,7 +160,8 @@ class Result(msgspec.Struct, frozen=True):
         charged: what the budget was charged: `usage`, with the worst case for what is unknown or was lost in a crash.
         coverage: what became of every ask.
         seconds: that the run took on the wall, all sessions together.
-        makespan_seconds: on the run's clock; under the virtual clock the simulated time, unless there were workers.
+        makespan_seconds: on the run's clock, from the first effect to the last; under the virtual clock the simulated
+            time, unless there were workers.
         folder: where everything is.
         seed: the master seed.
         models: who answered.

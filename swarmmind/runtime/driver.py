@@ -55,14 +55,16 @@ class Driver:
         self._delivered = 0  # deliveries that came from the journal
         self._crash: BaseException | None = None
         self._outcome: Outcome | None = None
+        self._ended_at: float | None = None
         self.ledger = Ledger(self.journal, self.clock, self.wake)
         self.ledger.open(self.purse)
         self._stood_at = self._wall()  # where an earlier session was stopped
         self._walls = Walls(self.clock, self.ledger, partial(self._execution.finish, keep=False))
 
     def elapsed(self) -> float:
-        """Seconds that this run has taken on its clock, earlier sessions included."""
-        return self.clock.now() - self.purse.since
+        """Seconds on its clock from the first effect to the last, or until now; earlier sessions included."""
+        now = self.clock.now() if self._ended_at is None else self._ended_at
+        return now - self.purse.since
 
     async def run(self, program: Callable[[Place], Program], path: str = "run") -> Outcome:
         """Run a program to its end; the journal is durable when this returns."""
@@ -80,6 +82,7 @@ class Driver:
             with anyio.CancelScope(shield=True):
                 await self._execution.close()
             self._bell.silence()
+            self._ended_at = self.clock.now()
             self.ledger.touch(self.purse)
             self.ledger.note()
         if self._crash is not None:
