@@ -16,7 +16,7 @@ from swarmmind.models.transports.shared import describe
 from swarmmind.ports import HttpResponse, Transport, TransportError
 
 OUTAGE_SECONDS = 300.0
-_LOOK_SECONDS, _FIRST_LOOK_SECONDS = 0.25, 0.1
+_FIRST_REST_SECONDS, _REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 0.25, 1.0  # a page of vLLM costs it some 5 ms
 _PEEK_SECONDS = 0.02  # after a look at which the limit grew: it may grow on
 _LOOK_TIMEOUT_SECONDS = 1.0
 _MEETING_SECONDS = 0.1
@@ -206,28 +206,35 @@ class Endpoint:
                 group.start_soon(self._attend)
 
     async def _look_on(self) -> None:
-        limiter, in_vain, grew = self.limiter, 0, False
+        limiter, in_vain, rest_seconds = self.limiter, 0, _FIRST_REST_SECONDS
         try:
             while in_vain < _LOOKS_IN_VAIN:
                 await limiter.until_busy()
                 await self.pulse.wait()
                 before = limiter.limit
-                in_vain += await self._look(_LOOK_TIMEOUT_SECONDS, peeks=grew)
+                in_vain += await self._look(_LOOK_TIMEOUT_SECONDS, peeks=rest_seconds < _FIRST_REST_SECONDS)
                 if self._version is None and self.gauges.last is not None:
                     self._version = _version(await self._get("version", _LOOK_TIMEOUT_SECONDS))
                 if in_vain < _LOOKS_IN_VAIN:
-                    grew = limiter.limit > before
-                    await anyio.sleep(_PEEK_SECONDS if grew else self._rest_seconds)
+                    rest_seconds = self._rest_seconds(rest_seconds, before)
+                    await anyio.sleep(rest_seconds)
             limiter.unsteered()
         finally:
             if self.gauges.last is not None and self.up:
                 with anyio.CancelScope(shield=True):
                     await self._look(_LAST_LOOK_SECONDS)
 
-    @property
-    def _rest_seconds(self) -> float:
-        """Between two looks."""
-        return _LOOK_SECONDS if self.limiter.is_settled else _FIRST_LOOK_SECONDS
+    def _rest_seconds(self, last_seconds: float, limit_before: int) -> float:
+        """Until the next look: short as long as the limit may grow, longer the longer it has been settled."""
+        limiter, seen = self.limiter, self.gauges.last
+        if limiter.limit > limit_before:
+            return _PEEK_SECONDS
+        if limiter.is_settled:
+            calm = limiter.limit == limit_before and last_seconds >= _REST_SECONDS
+            return min(_LONGEST_REST_SECONDS, 1.25 * last_seconds) if calm else _REST_SECONDS
+        if seen is None or seen.waiting:
+            return _FIRST_REST_SECONDS
+        return min(_FIRST_REST_SECONDS, 2 * last_seconds)
 
     async def _look(self, timeout_seconds: float, *, peeks: bool = False) -> int:
         """Look at what it says of itself.

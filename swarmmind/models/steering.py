@@ -3,13 +3,14 @@
 What a server runs at once is at most its capacity, so a limit of one and a half times the most that was seen running
 never exceeds one and a half times the capacity, whatever that is: so much it grows after each look at which nothing
 waits there, from two requests on. Once requests wait while no more of them run, the capacity is known; from then on
-the limit follows what waits: some, so that a place that gets free is taken at once, and no more (users.md 4e).
+the limit follows what waits: as many as may end within one step, so that places that get free are taken at once, and
+no more (users.md 4e).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from math import ceil
+from math import ceil, sqrt
 from typing import NamedTuple
 
 from swarmmind.models.gauges import Snapshot
@@ -21,7 +22,8 @@ _CUT = 0.8
 _LOOKS = 4  # before a limit is judged, once the capacity is known
 _ROOMY = 2 / 3  # of what is in flight: less is at the server
 _STALLS = 2  # looks in a row at which requests wait and no more run than ever: that is the capacity
-_RESERVE, _SMALL_RESERVE = 0.1, 8  # of what runs: as much should wait; no less than so many
+_RESERVE = 4.0  # times the root of what runs: requests that began together end together, 10 to 40 of 64 in one step
+_SCANT = 0.75  # of the reserve: with less, the limit grows
 _FULL_CACHE, _NEARLY_FULL_CACHE = 0.95, 0.9
 _CUT_EVERY_SECONDS = 1.0
 _SHY_SECONDS, _MOST_SHY_SECONDS = 10.0, 60.0  # before a limit that was too much is tried again
@@ -157,18 +159,19 @@ class Steering:
         waiting = sum(one.waiting for one in looks) / len(looks)
         running = max(one.running for one in looks)
         reserve = self._reserve(running)
-        if self._stalls >= _STALLS and waiting > 1.5 * reserve:
+        if self._stalls >= _STALLS and waiting > min(1.5 * reserve, running / 2):
             if len(looks) == _LOOKS:  # it may run less than it did: longer requests, a smaller cache
                 self.capacity = self.most_running = running
             return max(load.limit - int(waiting) + reserve, running)
-        if len(looks) == _LOOKS and waiting < reserve / 2:
-            return max(load.limit, min(most, max(load.limit + 1, int(load.limit * _SLOW_GROWTH))))
+        if len(looks) == _LOOKS and waiting < _SCANT * reserve:
+            grown = max(load.limit + 1, int(load.limit * _SLOW_GROWTH))
+            return max(load.limit, min(most, grown if self._squeezed else max(grown, running + reserve)))
         return load.limit
 
     @staticmethod
     def _reserve(running: int) -> int:
         """How many should wait at the server, so that places that get free there, often several, are taken at once."""
-        return min(max(_SMALL_RESERVE, ceil(_RESERVE * running)), running // 2)
+        return min(ceil(_RESERVE * sqrt(running)), running // 2)
 
     # --- pressure -----------------------------------------------------------------------------------------------------
 
