@@ -1,4 +1,4 @@
-"""Real vLLM servers of somebody else: one dies and comes back while a run goes on, one refuses what it will not queue."""
+"""Real vLLM servers of somebody else: one dies and comes back during a run, one refuses what it will not queue."""
 
 from __future__ import annotations
 
@@ -107,7 +107,8 @@ def test_a_server_dies_and_somebody_starts_it_again(installed: Path, tmp_path: P
     assert result["status"] == "finished"
     assert (result["coverage"]["planned"], result["coverage"]["finished"]) == (calls, calls)
     (served,) = result["served"]
-    assert result["charged"]["calls"] <= calls + 1.5 * 64  # those that were under way when it died
+    under_way = 1.5 * 64  # when it died; as many may have knocked in vain before that was known
+    assert result["charged"]["calls"] <= calls + 2 * under_way
     assert any("was gone once and waited for" in warning for warning in result["warnings"])
     assert served["answered"] == calls
 
@@ -121,4 +122,8 @@ def test_what_a_server_refuses_reaches_no_agent(installed: Path, tmp_path: Path,
     assert result["status"] == "finished"
     assert (result["coverage"]["planned"], result["coverage"]["finished"]) == (calls, calls)
     assert result["failures"] == []
-    print(json.dumps(result["served"]), result["warnings"], result["charged"])
+    (served,) = result["served"]
+    assert served["answered"] == calls
+    assert served["most_in_flight"] <= 1.5 * capacity
+    assert served["rejections"] <= calls / 20
+    assert result["charged"]["calls"] == calls + served["rejections"]
