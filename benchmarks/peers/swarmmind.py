@@ -3,7 +3,8 @@
     python -m benchmarks.peers.swarmmind [--uvloop]
 
 CPU counts from the run's beginning until its result is on disk: connections, calls, and all that the journal writes.
-The wall counts from the first effect to the last, connections included; closing is in nobody's.
+The wall counts from the first effect to the last, connections included; closing is in nobody's. Garbage is collected as
+rarely as the command line has it.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ async def memory(base_url: str, agents: int) -> Spent:
 
 def main() -> None:
     """Serve workloads on the loop that is asked for."""
+    gc.freeze()  # as the command line does
+    gc.set_threshold(50_000, 20, 100)
     if "--uvloop" in sys.argv[1:]:
         import uvloop
 
