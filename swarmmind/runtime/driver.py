@@ -270,6 +270,8 @@ class Driver:
                 frame.meter.drop(effect.agent.role, CANCELLED)
             if self.journal.full():
                 self._hand_over()
+                if self.clock.virtual:  # there a turn has no end, and what a whole population is told would pile up
+                    self.journal.catch_up()
             if self._turn_over():
                 self._launching.append(frame)
                 return

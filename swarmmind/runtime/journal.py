@@ -190,6 +190,10 @@ class Journal(Pen):
         """Whether the disk lags so far behind that memory would grow."""
         return self._writer.behind()
 
+    def catch_up(self) -> None:
+        """Wait for the disk if it lags so far behind; the event loop waits, too, so that nothing comes between."""
+        self._writer.catch_up()
+
     async def synced(self) -> None:
         """Wait until everything handed in so far is durable.
 

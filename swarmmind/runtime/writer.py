@@ -59,6 +59,11 @@ class Writer:
         """Whether the disk lags so far behind that memory would grow."""
         return self._handed - self._written > _MAX_ROWS_BEHIND
 
+    def catch_up(self) -> None:
+        """Keep this thread waiting for as long as the disk lags so far behind."""
+        while self.behind() and self.error is None and self._thread is not None:
+            time.sleep(_LINGER_SECONDS)
+
     def close(self) -> bool:
         """Write everything and end the thread; returns whether there was one."""
         if self._thread is None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import anyio
@@ -18,7 +19,9 @@ from swarmmind.effects import Ask, Choice, Message, Now, Program, Quorum, Reply,
 from swarmmind.errors import RunError
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Request
+from swarmmind.runtime import tables
 from swarmmind.runtime.journal import Journal, Timing, content
+from swarmmind.runtime.writer import Writer
 from tests.runtime.stage import agent, ask, echo, play
 
 NO_TIME = Timing(0.0, 0.0)
@@ -395,3 +398,25 @@ def test_a_full_disk_stops_the_run_with_one_line_and_keeps_what_was_written(cloc
 def much(ctx: Context) -> Program:
     for number in range(200):
         yield [ask(f"a{at}", f"{number} {at} " + "x" * 500) for at in range(20)]
+
+
+def test_what_a_whole_population_is_told_at_once_does_not_pile_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit, hand_over = tables.commit, Writer.hand_over
+    piles: list[int] = []
+
+    def slow(*given: Any) -> None:
+        sleep(0.005)
+        commit(*given)
+
+    def watched(writer: Writer, *given: Any) -> None:
+        hand_over(writer, *given)
+        piles.append(writer._handed - writer._written)
+
+    def program(ctx: Context) -> Program:
+        replies = yield [ask(f"a{at}", f"question {at}") for at in range(8000)]
+        return len(replies)
+
+    monkeypatch.setattr(tables, "commit", slow)
+    monkeypatch.setattr(Writer, "hand_over", watched)
+    assert play(program, path).outcome.value == 8000
+    assert max(piles) <= 8192 + 512
