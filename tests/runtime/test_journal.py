@@ -4,7 +4,7 @@ import multiprocessing
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import sleep
@@ -21,7 +21,7 @@ from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Request
 from swarmmind.runtime import tables
 from swarmmind.runtime.journal import Journal, Timing, content
-from swarmmind.runtime.writer import Writer
+from swarmmind.runtime.writer import Rows, Writer
 from tests.runtime.stage import agent, ask, echo, play
 
 NO_TIME = Timing(0.0, 0.0)
@@ -402,15 +402,17 @@ def much(ctx: Context) -> Program:
 
 def test_what_a_whole_population_is_told_at_once_does_not_pile_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit, hand_over = tables.commit, Writer.hand_over
-    piles: list[int] = []
+    handed, written, piles = [0], [0], list[int]()
 
-    def slow(*given: Any) -> None:
+    def slow(connection: sqlite3.Connection, batches: Sequence[Rows]) -> None:
         sleep(0.005)
-        commit(*given)
+        commit(connection, batches)
+        written[0] += sum(len(rows) for batch in batches for rows in batch.values())
 
-    def watched(writer: Writer, *given: Any) -> None:
-        hand_over(writer, *given)
-        piles.append(writer._handed - writer._written)
+    def watched(writer: Writer, rows: Rows, callbacks: list[Callable[[], None]]) -> None:
+        handed[0] += sum(map(len, rows.values()))
+        hand_over(writer, rows, callbacks)
+        piles.append(handed[0] - written[0])
 
     def program(ctx: Context) -> Program:
         replies = yield [ask(f"a{at}", f"question {at}") for at in range(8000)]
