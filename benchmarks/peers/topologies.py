@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import gc
+import time
 import tracemalloc
 from collections.abc import Sequence
 
 from swarmmind.agents.prompts import quoted
-from swarmmind.effects import Message, Program, Reply
+from swarmmind.effects import Ask, Message, Program, Record, Reply
 from swarmmind.ports import Context
 from swarmmind.topologies import Society
+from swarmmind.topologies.debate import debate
 from swarmmind.topologies.turns import turn
 from swarmmind.topologies.vote import elected
+
+
+def chained(ctx: Context, society: Society, layers: int = 0, rounds: int = 0) -> Program:
+    """Layers or a debate on open connections: before the clock starts everybody is asked once, as all peers do it."""
+    question, agents = society.question, society.agents
+    yield [Ask(agent, (*society.system(agent), question.prompt()), question.output) for agent in agents]
+    began = time.perf_counter()
+    value = yield from (layered(ctx, society, layers) if layers else debate(ctx, society, rounds))
+    yield [Record("metrics", {"wall_seconds": time.perf_counter() - began})]
+    return value
 
 
 def layered(ctx: Context, society: Society, layers: int = 5) -> Program:
