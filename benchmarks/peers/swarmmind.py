@@ -42,18 +42,22 @@ def task(base_url: str, agents: int, topology: dict[str, Any], calls: int) -> di
     }
 
 
-async def run(base_url: str, agents: int, topology: dict[str, Any], calls: int) -> tuple[Spent, Result]:
-    """Run the task once in a folder that is thrown away."""
-    plan = make_plan(load_task_data(task(base_url, agents, topology, calls), HERE, allow_code=True), allow_code=True)
+async def run(
+    base_url: str, agents: int, topology: dict[str, Any], calls: int, before: int = 0
+) -> tuple[Spent, Result]:
+    """Run the task once in a folder that is thrown away; so many calls come before the clock of its wall."""
+    plan = make_plan(
+        load_task_data(task(base_url, agents, topology, calls + before), HERE, allow_code=True), allow_code=True
+    )
     with tempfile.TemporaryDirectory() as root:
         folder, models = create(Path(root), "bench", "", {}), Models(plan, {"OPENAI_API_KEY": KEY})
         clocks: list[float] = []
         gc.collect()
         result = await execute(plan, folder, models, lambda _: clocks.append(time.process_time()), Manner(result_of))
         cpu = time.process_time() - clocks[0]
-    assert result.coverage.finished == calls, result.coverage
+    assert result.coverage.finished == calls + before, result.coverage
     wall = result.metrics.get("wall_seconds", result.makespan_seconds)
-    return {"requests": DEBATERS + calls, "calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}, result
+    return {"requests": DEBATERS + before + calls, "calls": calls, "cpu_seconds": cpu, "wall_seconds": wall}, result
 
 
 async def workload(wanted: dict[str, Any]) -> Spent:
@@ -67,10 +71,10 @@ async def workload(wanted: dict[str, Any]) -> Spent:
             spent, result = await run(base_url, agents, {"use": "vote", "samples": calls}, calls)
         case "layered":
             topology = {"use": "./topologies.py:chained", "layers": LAYERS}
-            spent, result = await run(base_url, WIDTH, topology, WIDTH + LAYERS * WIDTH)
+            spent, result = await run(base_url, WIDTH, topology, LAYERS * WIDTH, WIDTH)
         case "debate":
             topology = {"use": "./topologies.py:chained", "rounds": DEBATE_ROUNDS}
-            spent, result = await run(base_url, DEBATERS, topology, DEBATERS + DEBATERS * DEBATE_ROUNDS)
+            spent, result = await run(base_url, DEBATERS, topology, DEBATERS * DEBATE_ROUNDS, DEBATERS)
         case _:
             return await memory(base_url, wanted["agents"])
     assert result.score == 1.0, result.score
