@@ -26,7 +26,6 @@ from urllib.request import urlopen
 import anyio
 
 from benchmarks.store import store
-from benchmarks.vllm_cpu import serving
 from swarmmind.effects import Ask, Message, Program
 from swarmmind.models.chat import ChatModel
 from swarmmind.models.gauges import Snapshot, read
@@ -38,6 +37,7 @@ from swarmmind.runs.models import Models
 from swarmmind.runs.plan import Plan, make_plan
 from swarmmind.runs.result import Result
 from swarmmind.spec import load_task_data
+from tests.integration.vllm_server import serving
 
 BLOCKS = 160
 """Of 128 tokens: 64 requests need some 128 for what is theirs alone, and each group's head 7."""
@@ -246,8 +246,10 @@ def main() -> None:
         url = options.base_url.rstrip("/")
         data = measure(Workload(url, options.model, options.groups, options.members, in_flight), options.repeats)
     else:
-        with serving("--num-gpu-blocks-override", str(BLOCKS)) as url:
-            data = measure(Workload(url, "tiny", options.groups, options.members, in_flight), options.repeats)
+        with serving("--num-gpu-blocks-override", str(BLOCKS), log="benchmark.log") as server:
+            data = measure(
+                Workload(server.base_url, "tiny", options.groups, options.members, in_flight), options.repeats
+            )
     print(json.dumps(data, indent=1))
     print(f"stored in {store(options.name, data)}")
 

@@ -28,7 +28,6 @@ import aiohttp
 import anyio
 
 from benchmarks.store import store
-from benchmarks.vllm_cpu import serving
 from swarmmind.models.gauges import Snapshot, read
 from swarmmind.runs.execute import Manner, execute, result_of
 from swarmmind.runs.folder import create
@@ -37,6 +36,7 @@ from swarmmind.runs.plan import make_plan
 from swarmmind.runs.result import Result
 from swarmmind.spec import load_task_data
 from swarmmind.testing import FakeEndpoint
+from tests.integration.vllm_server import serving
 
 LEVELS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SAMPLE_SECONDS = 0.2
@@ -240,9 +240,9 @@ def main() -> None:
     else:
         for capacity in map(int, options.capacities.split(",")):
             print(f"\n--max-num-seqs {capacity}", flush=True)
-            with serving("--max-num-seqs", str(capacity)) as base_url:
+            with serving("--max-num-seqs", str(capacity), log="benchmark.log") as server:
                 data[f"max_num_seqs_{capacity}"] = measure(
-                    Workload(base_url, "tiny", agents, tokens), options.seconds, options.repeats
+                    Workload(server.base_url, "tiny", agents, tokens), options.seconds, options.repeats
                 )
     print(json.dumps(data, indent=1))
     print(f"stored in {store(options.name, data)}")

@@ -12,7 +12,7 @@ from swarmmind.effects import FailureKind
 from swarmmind.models.gauges import Gauges, is_engine, read
 from swarmmind.models.limiter import Limiter, Place
 from swarmmind.models.served import Served
-from swarmmind.models.transports.shared import describe
+from swarmmind.models.transports.shared import NotSent, describe
 from swarmmind.ports import HttpResponse, Transport, TransportError
 
 OUTAGE_SECONDS = 300.0
@@ -177,15 +177,18 @@ class Endpoint:
             self.limiter.rejected(place, now, trouble.retry_after_seconds)
         else:
             self.limiter.failed()
-        if trouble.kind == "connection" or (self._supervised and trouble.kind in _OMINOUS):
+        gone = trouble.kind == "connection" or trouble.unsent
+        if gone or (self._supervised and trouble.kind in _OMINOUS):
             self.pulse.doubt()
         if trouble.kind == "busy":
             return not (hopeful and (self._answered or self.limiter.in_flight > 1))
         waits = self._spared or (hopeful and self._answered)
-        if not (trouble.unsent and waits and (self._attended or self._supervised)):
+        if not (gone and waits and (self._attended or self._supervised)):
             return True
-        self.pulse.fall()  # whoever sees to it has been told to look, and lets it rise if it is well
-        return False
+        # Nobody sends until whoever sees to it, who has been told to look, has found it well: the kernel may take in
+        # connections for a server that is dying, and what is sent there is paid for as if it had been read.
+        self.pulse.fall()
+        return not trouble.unsent
 
     # --- beside the run -----------------------------------------------------------------------------------------------
 
@@ -266,7 +269,7 @@ class Endpoint:
                 self.pulse.rise()
                 continue
             got = await self._get("health", _PROBE_TIMEOUT_SECONDS)
-            if _is_well(got) or (isinstance(got, TransportError) and got.kind == "timeout"):  # slow is not down
+            if _is_well(got) or _is_slow(got):
                 self.pulse.rise()
                 continue
             self.pulse.fall()
@@ -356,3 +359,8 @@ def _version(got: HttpResponse | TransportError) -> str:
 def _is_well(got: HttpResponse | TransportError) -> bool:
     """Whether a server is there and works; one that has no such page is."""
     return isinstance(got, HttpResponse) and got.status < 500
+
+
+def _is_slow(got: HttpResponse | TransportError) -> bool:
+    """Whether a server is there and takes its time; that is not down."""
+    return isinstance(got, TransportError) and got.kind == "timeout" and not isinstance(got, NotSent)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
+import sqlite3
 import time
-import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from swarmmind.effects import Usage
+from tests.integration.commands import answers, result_of, said, swarmmind
+from tests.integration.vllm_server import free_port, serving
+from tests.models.vllm.faking import until
+
 pytestmark = pytest.mark.integration
 
-SERVE = Path(__file__).with_name("serve_vllm.sh")
-START_SECONDS = 300.0
+RUN = "run", "task.yaml", "--json", "--display", "plain"
+RUN_SECONDS = 600.0
 TASK = """\
 schema: swarmmind/v1
 problem: Which of the five boxes holds the key?
@@ -32,93 +29,52 @@ swarm:
 """
 
 
-@contextmanager
-def serving(root: Path, port: int, *flags: str) -> Generator[subprocess.Popen[bytes]]:
-    """A server at a port, in a session of its own; killed at the end."""
-    with (root / "foreign.log").open("a") as log:
-        command = [SERVE, str(port), root, *flags]
-        server = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            yield server
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
-            server.wait(60)
+def environ(port: int) -> dict[str, str]:
+    return {"VLLM_BASE_URL": f"http://127.0.0.1:{port}/v1", "PATH": "/usr/bin:/bin"}
 
 
-def until_healthy(server: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "vLLM ended; see foreign.log"
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as response:
-            if response.status == 200:
-                return
-        time.sleep(0.2)
-    raise AssertionError("vLLM was not up in time; see foreign.log")
+def kept(folder: Path) -> list[Usage]:
+    """What each reply in the journal of the folder's run cost."""
+    (path,) = folder.glob("runs/*/journal.sqlite")
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT value FROM results WHERE kind='Ask'").fetchall()
+    connection.close()
+    return [Usage(**json.loads(value)["usage"]) for (value,) in rows]
 
 
-def started(folder: Path, port: int, calls: int, limits: str = "") -> subprocess.Popen[str]:
-    """A run against the server at a port, going on; what it says of itself is in `stderr`."""
-    (folder / "task.yaml").write_text(TASK.format(calls=calls, limits=limits))
-    command = [sys.executable, "-m", "swarmmind", "run", "task.yaml", "--json", "--display", "plain"]
-    environ = {"VLLM_BASE_URL": f"http://127.0.0.1:{port}/v1", "PATH": "/usr/bin:/bin"}
-    with (folder / "stderr").open("w") as told:
-        return subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=told, text=True)
-
-
-def result_of(run: subprocess.Popen[str], folder: Path) -> dict[str, Any]:
-    out, _ = run.communicate(timeout=600)
-    assert run.returncode == 0, (folder / "stderr").read_text()[-3000:]
-    return json.loads(out)
-
-
-def answers(folder: Path) -> int:
-    """What the progress lines said last."""
-    told = [line for line in (folder / "stderr").read_text().splitlines() if " answers · " in line]
-    return int(told[-1].partition(" of ")[0].rpartition("· ")[2].replace(",", "")) if told else 0
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_a_server_dies_and_somebody_starts_it_again(installed: Path, tmp_path: Path, port: int) -> None:
-    calls = 3000
-    with serving(installed, port) as first:
-        until_healthy(first, port)
-        run = started(tmp_path, port, calls)
-        deadline = time.monotonic() + 60
-        while answers(tmp_path) < 300:
-            assert run.poll() is None, (tmp_path / "stderr").read_text()[-3000:]
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        os.killpg(first.pid, signal.SIGKILL)
-        there = answers(tmp_path)
-        first.wait(60)
-    assert run.poll() is None
-    assert there < calls
-    time.sleep(3.0)
-    with serving(installed, port) as second:
-        until_healthy(second, port)
-        result = result_of(run, tmp_path)
+def test_a_server_dies_and_somebody_starts_it_again(tmp_path: Path) -> None:
+    calls, most_in_flight, port = 3000, 96, free_port()  # one and a half times what it runs at once
+    (tmp_path / "task.yaml").write_text(TASK.format(calls=calls, limits=""))
+    with serving(log="foreign.log", port=port) as first, swarmmind(tmp_path, environ(port), *RUN) as run:
+        until(lambda: run.poll() is not None or answers(tmp_path) >= 300, 60.0)
+        assert run.poll() is None, said(tmp_path)
+        first.kill()
+        time.sleep(3.0)
+        assert run.poll() is None
+        before = len(kept(tmp_path))
+        assert 300 <= before < calls
+        with serving(log="foreign_again.log", port=port) as second:
+            result = result_of(run, tmp_path, RUN_SECONDS)
+            second.wait_for("everything else once", lambda: second.answered() == calls - before)
     assert result["status"] == "finished"
     assert (result["coverage"]["planned"], result["coverage"]["finished"]) == (calls, calls)
     (served,) = result["served"]
-    under_way = 1.5 * 64  # when it died; as many may have knocked in vain before that was known
-    assert result["charged"]["calls"] <= calls + 2 * under_way
-    assert any("was gone once and waited for" in warning for warning in result["warnings"])
     assert served["answered"] == calls
+    assert any("was gone once and waited for" in warning for warning in result["warnings"])
+    usages = kept(tmp_path)
+    assert sum(usage.calls for usage in usages) == result["charged"]["calls"]
+    died = sum(usage.prompt_tokens is None for usage in usages)  # what it had read of an attempt is not known
+    assert 0 < died <= most_in_flight
+    assert result["charged"]["calls"] - calls - died <= most_in_flight  # that knocked in vain before it was known
 
 
 @pytest.mark.parametrize("limits", ["", ", limits: {concurrency: 64}"])
-def test_what_a_server_refuses_reaches_no_agent(installed: Path, tmp_path: Path, port: int, limits: str) -> None:
-    calls, capacity = 500, 4
-    with serving(installed, port, "--max-num-seqs", str(capacity), "--max-num-queued-reqs", "5") as server:
-        until_healthy(server, port)
-        result = result_of(started(tmp_path, port, calls, limits), tmp_path)
+def test_what_a_server_refuses_reaches_no_agent(tmp_path: Path, limits: str) -> None:
+    calls, capacity, port = 500, 4, free_port()
+    (tmp_path / "task.yaml").write_text(TASK.format(calls=calls, limits=limits))
+    flags = "--max-num-seqs", str(capacity), "--max-num-queued-reqs", "5"
+    with serving(*flags, log="foreign.log", port=port), swarmmind(tmp_path, environ(port), *RUN) as run:
+        result = result_of(run, tmp_path, RUN_SECONDS)
     assert result["status"] == "finished"
     assert (result["coverage"]["planned"], result["coverage"]["finished"]) == (calls, calls)
     assert result["failures"] == []

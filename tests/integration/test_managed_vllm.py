@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.integration.commands import WORDS, answers, result_of, said, swarmmind
+from tests.integration.vllm_server import free_port
 from tests.models.vllm.faking import alive, until
 
 pytestmark = pytest.mark.integration
 
 START_SECONDS = 900.0  # on a busy machine; 20 to 70 s on an idle one
-WORDS = [sys.executable, "-m", "swarmmind"]
 FLAGS = "{max-model-len: 4096, max-num-seqs: 64, enforce-eager: true, dtype: bfloat16}"
 TASK = """\
 schema: swarmmind/v1
@@ -67,18 +64,6 @@ def one_of(pid: int, words: str) -> int | None:
     return next((child for child, said in below(pid).items() if words in said), None)
 
 
-@contextmanager
-def swarmmind(folder: Path, environ: dict[str, str], *words: str) -> Generator[subprocess.Popen[str]]:
-    """A command that is going on; what it says of itself is in `stderr`, and it ends with the block."""
-    with (folder / "stderr").open("w") as told:
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": told, "text": True}
-        with subprocess.Popen([*WORDS, *words], cwd=folder, env=environ, **pipes) as process:
-            try:
-                yield process
-            finally:
-                process.kill()  # if it has not ended, a test has failed; its guards end its servers
-
-
 def victim_of(run: subprocess.Popen[str], words: str) -> int:
     """A process of the run's server, once it is there."""
     found: list[int] = []
@@ -91,12 +76,6 @@ def victim_of(run: subprocess.Popen[str], words: str) -> int:
 
     until(look, 60.0)
     return found[0]
-
-
-def answers(folder: Path) -> int:
-    """What the progress lines said last."""
-    told = [line for line in (folder / "stderr").read_text().splitlines() if " answers · " in line]
-    return int(told[-1].partition(" of ")[0].rpartition("· ")[2].replace(",", "")) if told else 0
 
 
 def gone(pids: Processes) -> Callable[[], bool]:
@@ -113,13 +92,11 @@ def test_engine_and_server_are_killed_and_the_run_goes_on(
         for victim in ("VLLM::EngineCore", "bin/vllm serve"):
             before = answers(tmp_path)
             until(lambda before=before: run.poll() is not None or answers(tmp_path) >= before + 60, START_SECONDS)
-            assert run.poll() is None, (tmp_path / "stderr").read_text()[-3000:]
+            assert run.poll() is None, said(tmp_path)
             seen |= below(run.pid)
             os.kill(victim_of(run, victim), signal.SIGKILL)
-        out, _ = run.communicate(timeout=START_SECONDS)
-        assert run.returncode == 0, (tmp_path / "stderr").read_text()[-3000:]
+        result = result_of(run, tmp_path, START_SECONDS)
     until(gone(seen))
-    result = json.loads(out)
     assert result["status"] == "finished"
     assert (result["coverage"]["planned"], result["coverage"]["finished"]) == (720, 720)
     assert result["usage"]["calls"] <= 720 + 2 * 64  # beside what was in flight nothing was sent twice
@@ -143,21 +120,19 @@ def test_a_killed_run_leaves_no_server(installed: Path, environ: dict[str, str],
 
 
 def test_two_replicas_by_hand_and_ctrl_c(installed: Path, environ: dict[str, str], tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     limits = ("--max-model-len", "4096", "--max-num-seqs", "64", "--served-name", "tiny", "--replicas", "2")
     words = ["vllm", str(installed / "tiny-model"), "--port", str(port), *limits, "--json", "--", "--enforce-eager"]
     with swarmmind(tmp_path, environ, *words) as server:
         assert server.stdout is not None
-        said = json.loads(server.stdout.readline())
+        told = json.loads(server.stdout.readline())
         seen = below(server.pid)
-        assert said["urls"] == [f"http://127.0.0.1:{port + at}/v1" for at in range(2)]
-        (tmp_path / "task.yaml").write_text(TASK.format(rounds=5, model=said["model"]))
+        assert told["urls"] == [f"http://127.0.0.1:{port + at}/v1" for at in range(2)]
+        (tmp_path / "task.yaml").write_text(TASK.format(rounds=5, model=told["model"]))
         done = subprocess.run(
             [*WORDS, "run", "task.yaml", "--json", "--display", "none"],
             cwd=tmp_path,
-            env={"PATH": "/usr/bin:/bin", "VLLM_BASE_URL": said["base_url"]},
+            env={"PATH": "/usr/bin:/bin", "VLLM_BASE_URL": told["base_url"]},
             capture_output=True,
             text=True,
             check=False,

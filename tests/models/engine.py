@@ -138,6 +138,48 @@ class Engine:
         return (len(at) - 1) / (at[-1] - at[0])
 
 
+class Batch(Engine):
+    """Works in steps, as real engines do: who ends, ends together, and what waits begins with the next step.
+
+    Args:
+        clock: simulated time.
+        capacity: requests that run at once.
+        steps: of a request.
+        step_seconds: how long one takes.
+        transit_seconds: that a request is under way, there and back alike.
+    """
+
+    def __init__(
+        self, clock: VirtualClock, capacity: int, steps: int, step_seconds: float, *, transit_seconds: float
+    ) -> None:
+        super().__init__(clock, capacity, steps * step_seconds, transit_seconds=transit_seconds)
+        self.steps, self.step_seconds = steps, step_seconds
+        self._batch: list[tuple[int, anyio.Event]] = []  # after which step it ends
+
+    async def work_on(self, requests: int) -> None:
+        """Step after step, until so many requests are done."""
+        step = 0
+        while self.done < requests:
+            while self._queue and self.running < self.capacity:
+                self._begin()
+                self._batch.append((step + self.steps, self._queue.popleft()))
+            await self.clock.sleep(self.step_seconds)
+            step += 1
+            for end, over in self._batch:
+                if end == step:
+                    self.running -= 1
+                    over.set()
+            self._batch = [(end, over) for end, over in self._batch if end > step]
+
+    async def _run(self) -> bool:
+        self.waiting += 1
+        self.most_there = max(self.most_there, self.running + self.waiting)
+        over = anyio.Event()
+        self._queue.append(over)
+        await over.wait()
+        return True
+
+
 async def drive(
     limiter: Limiter,
     engine: Engine,

@@ -87,6 +87,54 @@ async def test_a_server_that_is_started_anew_is_waited_for() -> None:
     await server.stop()
 
 
+class Away(Replayed):
+    """A transport whose server is away from one request on, until `back` is set; a probe takes its time."""
+
+    def __init__(self, error: TransportError, after: int) -> None:
+        super().__init__(ok())
+        self.error, self.after, self.failed, self.back = error, after, 0, anyio.Event()
+
+    async def post(self, path: str, body: bytes, timeout_seconds: float) -> HttpResponse:
+        await anyio.sleep(0.01)
+        if self.after <= 0 and not self.back.is_set():
+            self.failed += 1
+            raise self.error
+        self.after -= 1
+        return await super().post(path, body, timeout_seconds)
+
+    async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+        await anyio.sleep(0.05)
+        if self.after <= 0 and not self.back.is_set():
+            raise self.error
+        return HttpResponse(200 if path == "health" else 404, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("error", "attempts"),
+    [
+        (TransportError("connection", "reset"), 2),  # what a kernel does with what it took in for a server that died
+        (NotSent("timeout", "no connection"), 1),  # a machine that is off
+        (GONE, 1),
+    ],
+)
+async def test_however_a_server_is_away_nothing_is_sent_meanwhile(error: TransportError, attempts: int) -> None:
+    transport = Away(error, after=20)
+    endpoint = Endpoint("http://fake/v1", transport, Limiter(concurrency=8))
+    replies: list[Reply] = []
+
+    async def return_() -> None:
+        while not transport.failed:
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.3)
+        transport.back.set()
+
+    async with watched(endpoint), anyio.create_task_group() as group:
+        group.start_soon(return_)
+        replies.extend(await ask_all(model(endpoint, attempts), 100, 30))
+    assert [reply.failure for reply in replies] == [None] * 100
+    assert 0 < transport.failed <= 8  # what was under way
+
+
 async def test_one_that_stays_away_is_told_of_when_the_patience_is_over() -> None:
     server = FakeEndpoint()
     await server.start()

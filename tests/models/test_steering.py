@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import anyio
 import pytest
 from hypothesis import example, given, settings
@@ -12,7 +14,7 @@ from swarmmind.models.limiter import Limiter
 from swarmmind.models.steering import FIRST_LIMIT
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.testing import LooseCall
-from tests.models.engine import Engine, drive, send
+from tests.models.engine import Batch, Engine, drive, send
 from tests.models.simulation import simulate
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +62,15 @@ async def test_without_looks_the_same_server_is_flooded() -> None:
     engine, limiter = Engine(VirtualClock(), 8, 1.0), Limiter()
     await drive(limiter, engine, 400, 100, looks=False)
     assert engine.most_there > 2 * 8
+
+
+@pytest.mark.parametrize(("capacity", "steps"), [(8, 3), (24, 3), (64, 5), (256, 5)])
+async def test_places_that_get_free_together_are_taken_at_once(capacity: int, steps: int) -> None:
+    calls = 30 * capacity
+    engine, limiter = Batch(VirtualClock(), capacity, steps, 0.05, transit_seconds=0.02), Limiter()
+    await drive(limiter, engine, calls, 4 * capacity + 20, True, functools.partial(engine.work_on, calls))
+    assert engine.rate(0.15) >= 0.98 * capacity / engine.seconds
+    assert engine.most_there <= most_allowed(capacity)
 
 
 async def test_a_user_s_own_bound_holds_and_is_begun_from_below() -> None:
