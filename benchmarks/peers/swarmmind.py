@@ -3,8 +3,7 @@
     python -m benchmarks.peers.swarmmind [--uvloop]
 
 CPU counts from the run's beginning until its result is on disk: connections, calls, and all that the journal writes.
-The wall of layers and debates counts on connections that are open, like everybody's. Garbage is collected as
-rarely as the command line has it.
+The wall of layers and debates counts on connections that are open, like everybody's.
 """
 
 from __future__ import annotations
@@ -92,8 +91,6 @@ async def memory(base_url: str, agents: int) -> Spent:
 
 def main() -> None:
     """Serve workloads on the loop that is asked for."""
-    gc.freeze()  # as the command line does
-    gc.set_threshold(50_000, 20, 100)
     if "--uvloop" in sys.argv[1:]:
         import uvloop
 

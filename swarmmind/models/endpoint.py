@@ -193,7 +193,10 @@ class Endpoint:
     # --- beside the run -----------------------------------------------------------------------------------------------
 
     async def meet(self) -> None:
-        """Look at it before the run: one that will never say anything of itself holds up no first requests for that."""
+        """Look at it before the run: one that will never say anything of itself holds up no first requests for that.
+
+        That takes .1 s at most; who has not answered by then is looked at when there is something to send.
+        """
         if self._looks and self.limiter.steering is None:
             with anyio.move_on_after(_MEETING_SECONDS):
                 self._looks = await self._look(_LOOK_TIMEOUT_SECONDS) < _LOOKS_IN_VAIN

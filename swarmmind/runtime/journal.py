@@ -191,7 +191,10 @@ class Journal(Pen):
         return self._writer.behind()
 
     def catch_up(self) -> None:
-        """Wait for the disk if it lags so far behind; the event loop waits, too, so that nothing comes between."""
+        """Wait for the disk if it lags so far behind; the event loop waits, too, so that nothing comes between.
+
+        A write that failed ends the wait; `check` tells of it.
+        """
         self._writer.catch_up()
 
     async def synced(self) -> None:

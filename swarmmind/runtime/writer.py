@@ -60,7 +60,7 @@ class Writer:
         return self._handed - self._written > _MAX_ROWS_BEHIND
 
     def catch_up(self) -> None:
-        """Keep this thread waiting for as long as the disk lags so far behind."""
+        """Keep this thread waiting for as long as the disk lags so far behind; a write that failed ends that, too."""
         while self.behind() and self.error is None and self._thread is not None:
             time.sleep(_LINGER_SECONDS)
 

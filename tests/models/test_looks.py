@@ -18,6 +18,7 @@ from tests.models.asking import Replayed, ok
 
 pytestmark = pytest.mark.anyio
 
+CALM = [0.25, 0.312, 0.391, 0.488, 0.61, 0.763, 0.954, 1.0, 1.0]  # seconds
 FULL = b"vllm:num_requests_running %d\nvllm:num_requests_waiting %d\n"
 
 
@@ -102,10 +103,39 @@ async def test_one_that_may_still_say_something_is_looked_at_again(page: HttpRes
 async def test_as_long_as_the_limit_grows_the_next_look_is_soon() -> None:
     pages = [HttpResponse(200, {}, FULL % (running, 0)) for running in (2, 3, 4, 6, 9, 13)]
     transport, limiter = Paged(*pages), Limiter(concurrency=100)
-    await looked_at(transport, limiter, 6)
-    assert limiter.limit >= 13
-    rests = sorted(later - earlier for earlier, later in pairwise(transport.looked_at))
+    await looked_at(transport, limiter, 8)
+    assert limiter.limit >= 19
+    rests = sorted(later - earlier for earlier, later in pairwise(transport.looked_at[:6]))
     assert rests[len(rests) // 2] < 0.1  # the median: a machine at work elsewhere may hold up one of them
+
+
+async def rests(monkeypatch: pytest.MonkeyPatch, transport: Paged, looks: int) -> list[float]:
+    """How long it rests after each look; no time passes meanwhile."""
+    rested, sleep = list[float](), anyio.sleep
+
+    async def skip(seconds: float) -> None:
+        if seconds >= 0.02:
+            rested.append(round(seconds, 3))
+        await sleep(0.001)
+
+    monkeypatch.setattr(anyio, "sleep", skip)
+    await looked_at(transport, Limiter(), looks)
+    return rested
+
+
+async def test_who_may_grow_on_is_looked_at_soon_and_then_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [HttpResponse(200, {}, FULL % (running, 0)) for running in (2, 3)]
+    rested = await rests(monkeypatch, Paged(*pages), 15)
+    assert rested[:6] == [0.02, 0.02, 0.04, 0.08, 0.1, 0.1]  # it grows, then it may grow
+    assert rested[6:] == CALM
+
+
+async def test_who_is_settled_is_looked_at_ever_less_until_something_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [HttpResponse(200, {}, FULL % seen) for seen in [(2, 0), (3, 0), (4, 0), *[(4, 2)] * 14, (2, 4)]]
+    rested = await rests(monkeypatch, Paged(*pages), 26)
+    assert rested[:4] == [0.02, 0.02, 0.1, 0.1]
+    assert rested[4:13] == CALM
+    assert rested[17:26] == CALM  # its capacity shrank, and the limit with it
 
 
 async def test_a_look_that_soon_takes_nothing_for_full() -> None:

@@ -10,6 +10,7 @@ import pytest
 import swarmmind
 from swarmmind import Result
 from swarmmind.errors import SpecError, UserError
+from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
 from swarmmind.runtime.journal import content
 from swarmmind.testing import FakeEndpoint
 
@@ -242,6 +243,18 @@ def test_a_budget_that_is_spent_stops_the_run_and_says_what_was_left_undone(
     assert (result.coverage.planned, result.coverage.finished, result.coverage.cancelled) == (4, 3, 1)
     assert adds_up(result)
     assert result.undone == "1 of 4 calls were not made"
+
+
+def test_the_makespan_ends_with_the_last_effect(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    close = AiohttpTransport.close
+
+    async def slow(transport: AiohttpTransport) -> None:
+        await anyio.sleep(1.0)
+        await close(transport)
+
+    monkeypatch.setattr(AiohttpTransport, "close", slow)
+    result = served(task(model="vllm/m"), FakeEndpoint(lambda request: "ANSWER: 5"))
+    assert result.makespan_seconds < 1.0 <= result.seconds
 
 
 # --- the cache, and the key -------------------------------------------------------------------------------------------
