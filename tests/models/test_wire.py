@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmmind.effects import TEXT, Agent, Choice, Json, Message, Sampling, Usage
+from swarmmind.models import prefixes
 from swarmmind.models.wire import NotACompletion, Writer, completion, error_text
 from swarmmind.ports import Request
 from tests.models.asking import AGENT, request, said
@@ -30,6 +31,25 @@ def test_every_sampling_parameter_is_sent() -> None:
         "max_tokens": 50,
         "seed": 7,
     }
+
+
+def test_what_many_are_told_in_a_row_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+
+    def watched(message: bytes) -> Any:
+        written.append(message)
+        return parts(message)
+
+    parts = prefixes.parts
+    monkeypatch.setattr(prefixes, "parts", watched)
+    told = Message("user", "You all see this. " * 500)
+    writer = Writer("m")
+    bodies = [
+        fields(writer, Request(AGENT, (Message("system", str(at)), told), TEXT, Sampling(), at)) for at in range(3)
+    ]
+    other = fields(writer, Request(AGENT, (Message("system", "a"), Message("user", "x")), TEXT, Sampling(), 1))
+    assert [body["messages"][1]["content"] for body in [*bodies, other]] == [told.content] * 3 + ["x"]
+    assert [len(message) > 5000 for message in written] == [False, True, False, False, False]
 
 
 def test_stop_the_name_of_max_tokens_and_extra_fields() -> None:

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from time import sleep
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -19,7 +21,7 @@ from swarmmind.effects import Ask, Choice, Message, Now, Program, Quorum, Reply,
 from swarmmind.errors import RunError
 from swarmmind.models.local import ScriptedFunction
 from swarmmind.ports import Context, Request
-from swarmmind.runtime import tables
+from swarmmind.runtime import tables, writer
 from swarmmind.runtime.journal import Journal, Timing, content
 from swarmmind.runtime.writer import Rows, Writer
 from tests.runtime.stage import agent, ask, echo, play
@@ -422,3 +424,24 @@ def test_what_a_whole_population_is_told_at_once_does_not_pile_up(path: Path, mo
     monkeypatch.setattr(Writer, "hand_over", watched)
     assert play(program, path).outcome.value == 8000
     assert max(piles) <= 8192 + 512
+
+
+@pytest.mark.parametrize(("pause_seconds", "lingers"), [(0.0, True), (1.0, False)])
+def test_a_steady_load_is_written_together_and_a_burst_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, pause_seconds: float, lingers: bool
+) -> None:
+    slept: list[float] = []
+    ticks = count()
+    clock = SimpleNamespace(monotonic=lambda: next(ticks) * pause_seconds, sleep=slept.append)
+    monkeypatch.setattr(writer, "time", clock)
+
+    async def main() -> None:
+        journal = Journal(path)
+        journal.start()
+        for number in range(60):
+            journal.record(f"run/{number}", "n", number, final=True)
+            await journal.synced()
+        journal.close()
+
+    anyio.run(main)
+    assert 30 < len(slept) <= 60 - 15 if lingers else not slept  # from the sixteenth on, unless something waits already
