@@ -49,7 +49,7 @@ def test_what_many_are_told_in_a_row_is_written_once(monkeypatch: pytest.MonkeyP
     ]
     other = fields(writer, Request(AGENT, (Message("system", "a"), Message("user", "x")), TEXT, Sampling(), 1))
     assert [body["messages"][1]["content"] for body in [*bodies, other]] == [told.content] * 3 + ["x"]
-    assert [len(message) > 5000 for message in written] == [False, True, False, False, False]
+    assert [len(message) > 5000 for message in written] == [False, True, False, False, False, False]
 
 
 def test_stop_the_name_of_max_tokens_and_extra_fields() -> None:

