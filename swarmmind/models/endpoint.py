@@ -36,26 +36,36 @@ class Pulse:
     Args:
         up: whether it is.
         holds: whether requests wait while it is down; else they are sent, and fail as they do anywhere.
+
+    Attributes:
+        others: of servers that answer in its place.
     """
 
     def __init__(self, up: bool = True, holds: bool = True) -> None:
         self.up, self.holds = up, holds
-        self._rose = anyio.Event()
+        self.others: Sequence[Pulse] = ()
+        self._rose = anyio.Event()  # this one or another of them
         self._doubted = anyio.Event()
 
     def rise(self) -> None:
         """It answers: those who wait may send."""
         self.up = True
-        self._rose.set()
+        for pulse in (self, *self.others):
+            pulse._rose.set()
+            pulse._rose = anyio.Event()
 
     def fall(self) -> None:
         """It does not answer."""
-        if self.up:
-            self.up, self._rose = False, anyio.Event()
+        self.up = False
 
     async def wait(self) -> None:
         """Until it is up."""
         while not self.up:
+            await self._rose.wait()
+
+    async def wait_for_any(self) -> None:
+        """Until it or another is up."""
+        while not (self.up or any(pulse.up for pulse in self.others)):
             await self._rose.wait()
 
     def doubt(self) -> None:
@@ -147,8 +157,9 @@ class Endpoint:
 
     @property
     def _spared(self) -> bool:
-        """Whether nobody needs it: another is up, and nothing is known against that one."""
-        return any(other.up and other._troubled_at is None for other in self.others)
+        """Whether nobody needs it: another is up, and has answered, or nothing is known against that one."""
+        able = (other for other in self.others if other.up and not other._gave_up)
+        return any(other._answered or other._troubled_at is None for other in able)
 
     # --- what its answers say -----------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ class Replicas:
         self.endpoints = tuple(endpoints)
         for endpoint in self.endpoints:
             endpoint.others = [other for other in self.endpoints if other is not endpoint]
+            endpoint.pulse.others = [other.pulse for other in endpoint.others]
         self._orders: dict[bytes, list[Endpoint]] = {}
         self._homes: dict[bytes, Endpoint] = {}  # by heads of prefixes
         self._older: dict[bytes, Endpoint] = {}  # those that were not asked for since there are so many others

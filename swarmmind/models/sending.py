@@ -145,7 +145,8 @@ class Sender:
             endpoint.load += 1
             try:
                 if endpoint.shut:
-                    await endpoint.pulse.wait()
+                    await endpoint.pulse.wait_for_any()
+                    continue
                 place = await endpoint.limiter.acquire(call, tokens, turn.priority, turn.prefix)
                 if not endpoint.shut:
                     return await self._placed(body, worst, read, call, endpoint, place), place

@@ -171,7 +171,7 @@ class Steering:
     @staticmethod
     def _reserve(running: int) -> int:
         """How many should wait at the server, so that places that get free there, often several, are taken at once."""
-        return min(ceil(_RESERVE * sqrt(running)), running // 2)
+        return min(ceil(_RESERVE * sqrt(running)), max(1, running // 2))
 
     # --- pressure -----------------------------------------------------------------------------------------------------
 

@@ -212,7 +212,7 @@ class Frame:
         if isinstance(awaiting, (AnyOf, Now)):
             keys = list(self.arrived if self.expected is None else self.expected)
             return [self.arrived.pop(key) for key in keys], keys
-        results, self.results = self.results, []
+        results, self.results, self.missing = self.results, [], 0
         if isinstance(awaiting, Quorum):
             keys = [key for key, result in zip(self._keys, results, strict=True) if result is not _ABSENT]
             return [None if result is _ABSENT else result for result in results], keys

@@ -74,9 +74,7 @@ class Writer:
         return True
 
     def _run(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
+        connection: sqlite3.Connection | None = None
         over, steady = False, 0
         while not over:
             given, rows, idle_since = list[tuple[Rows, list[Callback]]](), 0, time.monotonic()
@@ -90,6 +88,7 @@ class Writer:
                     rows += sum(map(len, batch[0].values()))
             try:
                 if self.error is None:
+                    connection = connection or self._connect()
                     tables.commit(connection, [made for made, _ in given])
             except Exception as error:  # whatever it is, the run must hear of it: it waits for this thread
                 self.error = error
@@ -97,9 +96,16 @@ class Writer:
             self._tell([callback for _, callbacks in given for callback in callbacks])
             if not over and steady >= _STEADY and self._queue.empty():
                 time.sleep(_LINGER_SECONDS)
-        if self.error is None:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+        if connection is not None:
+            if self.error is None:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint={tables.CHECKPOINT_PAGES}")
+        return connection
 
     def _tell(self, callbacks: list[Callback]) -> None:
         """Have callbacks run on the loop, without waiting for it: it may be waiting for this thread, in `close`."""

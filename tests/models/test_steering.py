@@ -234,3 +234,42 @@ async def test_replies_on_their_way_to_the_journal_hold_places_but_not_the_serve
     for place in (first, second, *places):
         place.release()
     assert (limiter.in_flight, limiter.answered) == (0, 0)
+
+
+async def test_one_that_was_cut_to_the_ground_grows_again() -> None:
+    clock = VirtualClock()
+    engine, limiter = Engine(clock, 64, 1.0), Limiter()
+    limiter.steer()
+    over = False
+    limits: list[int] = []
+
+    async def ask(calls: int, callers: int) -> None:
+        numbers = iter(range(calls))
+
+        async def caller() -> None:
+            for number in numbers:
+                await send(limiter, engine, LooseCall(clock=clock, key=f"{callers}/{number}"))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(callers):
+                group.start_soon(caller)
+        limits.append(limiter.limit)
+
+    async def phases() -> None:
+        nonlocal over
+        await ask(2000, 300)
+        engine.preemptions += 1  # somebody else's, when hardly anything of ours is under way
+        await ask(10, 1)
+        await ask(8000, 300)
+        over = True
+
+    async def look() -> None:
+        while not over:
+            limiter.observe(engine.look())
+            await clock.sleep(0.25)
+
+    await simulate(clock, phases, look)
+    assert limits[0] >= 64
+    assert limits[1] == 1
+    assert limits[2] >= 64
+    assert engine.rate() >= 0.95 * 64

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import httpx
 import openai
@@ -49,6 +51,23 @@ async def test_refused_is_known_to_cost_nothing(make: Make) -> None:
         await transport.post("chat/completions", BODY, 5.0)
     assert error.value.kind == "connection"
     await transport.close()
+
+
+@every_transport
+async def test_a_probe_tells_who_is_off_from_who_is_slow(make: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as crowd:
+        transport = make(f"http://127.0.0.1:{server.getsockname()[1]}/v1", KEY)
+        with pytest.raises(TransportError) as slow:
+            await transport.get("health", 0.5)
+        for _ in range(4):  # what is taken in without being accepted is full then: no connection, and no word
+            waiting = crowd.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        with pytest.raises(TransportError) as off:
+            await transport.get("health", 0.5)
+        await transport.close()
+    assert (slow.value.kind, isinstance(slow.value, NotSent)) == ("timeout", False)
+    assert (off.value.kind, isinstance(off.value, NotSent)) == ("timeout", True)
 
 
 @every_transport

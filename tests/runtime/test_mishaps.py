@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -35,6 +36,7 @@ from swarmmind.effects import (
 )
 from swarmmind.errors import Diverged, JournalError
 from swarmmind.ports import Call, Context, Request
+from swarmmind.runtime import writer
 from swarmmind.runtime.journal import Journal, content
 
 from .attacks import Talk, Timed, within
@@ -178,6 +180,20 @@ anyio.run(main)
 def test_closing_a_journal_whose_writer_has_something_to_tell_does_not_wait_for_itself(journal: Path) -> None:
     command = [sys.executable, "-c", CLOSE_WHILE_IT_TELLS, str(journal)]
     assert subprocess.run(command, cwd=ROOT, check=False, timeout=20).returncode == 0
+
+
+def test_a_writer_that_cannot_open_the_file_ends_the_run(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(writer, "sqlite3", SimpleNamespace(connect=connect, Connection=sqlite3.Connection))
+
+    def program(ctx: Context) -> Program:
+        yield [ask("a")]
+
+    error = within(10, lambda: play(program, journal, real=True))
+    assert isinstance(error, JournalError)
+    assert "unable to open database file" in str(error)
 
 
 def test_a_callback_with_a_bug_ends_the_run_and_robs_nobody_of_theirs(journal: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from swarmmind.effects import PAUSE, AnyOf, Nested, Now, Program, Reply, Usage
+from swarmmind.effects import PAUSE, AnyOf, Nested, Now, Program, Quorum, Reply, Usage
 from swarmmind.optimizers.tracing import watched
 from swarmmind.ports import Context, Request
 from swarmmind.runtime.journal import content
@@ -45,6 +45,24 @@ class Patient:
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.sqlite"
+
+
+@pytest.mark.parametrize(("share", "late"), [(1.0, "drop"), (0.5, "drop"), (0.5, "keep")])
+def test_a_program_pauses_after_a_quorum(journal: Path, share: float, late: Any) -> None:
+    class Lagging(Patient):
+        async def _answer(self, name: str) -> Reply:
+            await anyio.sleep(0.5 if name == "slow" else 0.0)
+            return Reply(text=name, usage=Usage(1))
+
+    def program(ctx: Context) -> Program:
+        replies = yield Quorum([ask("fast"), ask("slow")], share=share, late=late)
+        for _ in range(4):
+            spin(0.006)  # the turn is over
+            assert (yield PAUSE) == []
+        return [reply.text for reply in replies if reply]
+
+    played = play(program, journal, model=Lagging(), real=True)
+    assert played.outcome.value == (["fast", "slow"] if share == 1.0 else ["fast"])
 
 
 def test_keys_are_the_same_with_and_without_pauses(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from swarmmind.models.transports.shared import (
     check_size,
     describe,
     join,
+    probing,
     request_headers,
 )
 from swarmmind.ports import HttpResponse, TransportError
@@ -132,9 +133,9 @@ class AiohttpTransport:
                 never was), or the body is over 16 MiB.
         """
         session = self._session or self._open()
-        url, limit = beside(self.base_url, path), aiohttp.ClientTimeout(total=timeout_seconds)
+        limit = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=probing(timeout_seconds))
         with _telling(timeout_seconds):
-            async with session.get(url, timeout=limit, allow_redirects=False) as response:
+            async with session.get(beside(self.base_url, path), timeout=limit, allow_redirects=False) as response:
                 return HttpResponse(response.status, response.headers, await _read(response.headers, response.content))
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from swarmmind.models.transports.shared import (
     check_size,
     describe,
     join,
+    probing,
     request_headers,
 )
 from swarmmind.ports import HttpResponse, TransportError
@@ -53,7 +54,8 @@ class HttpxTransport:
             TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
                 never was), or the body is over 16 MiB.
         """
-        return await self._carry("POST", join(self.base_url, path), body, timeout_seconds)
+        connect_seconds = min(timeout_seconds, CONNECT_SECONDS)
+        return await self._carry("POST", join(self.base_url, path), body, timeout_seconds, connect_seconds)
 
     async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
         """Get `path` below the server's root.
@@ -62,16 +64,18 @@ class HttpxTransport:
             TransportError: no whole response came within `timeout_seconds`, the connection failed (`NotSent` if it
                 never was), or the body is over 16 MiB.
         """
-        return await self._carry("GET", beside(self.base_url, path), b"", timeout_seconds)
+        return await self._carry("GET", beside(self.base_url, path), b"", timeout_seconds, probing(timeout_seconds))
 
-    async def _carry(self, method: str, url: str, body: bytes, timeout_seconds: float) -> HttpResponse:
+    async def _carry(
+        self, method: str, url: str, body: bytes, timeout_seconds: float, connect_seconds: float
+    ) -> HttpResponse:
         httpx, client = self._httpx, self._client or self._open()
         request = client.stream(
             method,
             url,
             content=body or None,
             headers=self._headers,
-            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, CONNECT_SECONDS), pool=None),
+            timeout=httpx.Timeout(timeout_seconds, connect=connect_seconds, pool=None),
             follow_redirects=False,
         )
         try:

@@ -9,7 +9,7 @@ import anyio
 import msgspec
 
 from swarmmind.errors import MissingExtra
-from swarmmind.models.transports.shared import NotSent, beside, check_size, describe
+from swarmmind.models.transports.shared import NotSent, beside, check_size, describe, probing
 from swarmmind.ports import HttpResponse, TransportError
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class OpenAITransport:
         """
         client = self._client or self._open()
         url, kind = beside(str(client.base_url), path), self._openai.HttpxBinaryResponseContent
-        made = client.get(url, cast_to=kind, options={"timeout": timeout_seconds})
+        limit = self._openai.Timeout(timeout_seconds, connect=probing(timeout_seconds))
+        made = client.get(url, cast_to=kind, options={"timeout": limit})
         return await self._answer(made, timeout_seconds)
 
     async def _answer(self, made: Awaitable[Any], timeout_seconds: float) -> HttpResponse:

@@ -26,6 +26,11 @@ def request_headers(key: str | None) -> dict[str, str]:
     return headers
 
 
+def probing(seconds: float) -> float:
+    """How long a probe of so many seconds may take to connect: who is off is told from who is slow."""
+    return 0.75 * seconds
+
+
 def join(base_url: str, path: str) -> str:
     """`path` below `base_url`, with one slash between them."""
     return f"{base_url.rstrip('/')}/{path.lstrip('/')}"

@@ -170,6 +170,7 @@ class Server:
                 missed += 1
                 if missed >= _MISSES:
                     return "did not answer any more"
+                self.pulse.rise()  # slow is not down
                 continue
             if status is None:
                 self.pulse.fall()

@@ -154,7 +154,7 @@ def _knock(address: str) -> None:
     """
     host, _, port = address.rpartition(":")
     if host and "/" not in host and port.isdigit():
-        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
 
 
 def _unprinted(data: Any, ignore_prefix: bool) -> None:
