@@ -125,14 +125,14 @@ async def rests(monkeypatch: pytest.MonkeyPatch, transport: Paged, looks: int) -
 
 async def test_who_may_grow_on_is_looked_at_soon_and_then_less_and_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [HttpResponse(200, {}, FULL % (running, 0)) for running in (2, 3)]
-    rested = await rests(monkeypatch, Paged(*pages), 15)
+    rested = await rests(monkeypatch, Paged(*pages), 17)
     assert rested[:6] == [0.02, 0.02, 0.04, 0.08, 0.1, 0.1]  # it grows, then it may grow
-    assert rested[6:] == CALM
+    assert rested[6:15] == CALM
 
 
 async def test_who_is_settled_is_looked_at_ever_less_until_something_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [HttpResponse(200, {}, FULL % seen) for seen in [(2, 0), (3, 0), (4, 0), *[(4, 2)] * 14, (2, 4)]]
-    rested = await rests(monkeypatch, Paged(*pages), 26)
+    rested = await rests(monkeypatch, Paged(*pages), 28)
     assert rested[:4] == [0.02, 0.02, 0.1, 0.1]
     assert rested[4:13] == CALM
     assert rested[17:26] == CALM  # its capacity shrank, and the limit with it
