@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
 import anyio
@@ -36,23 +37,21 @@ class Pulse:
     Args:
         up: whether it is.
         holds: whether requests wait while it is down; else they are sent, and fail as they do anywhere.
-
-    Attributes:
-        others: of servers that answer in its place.
     """
 
     def __init__(self, up: bool = True, holds: bool = True) -> None:
         self.up, self.holds = up, holds
-        self.others: Sequence[Pulse] = ()
-        self._rose = anyio.Event()  # this one or another of them
+        self._listeners: list[Callable[[], None]] = []
+        self._rose = anyio.Event()
         self._doubted = anyio.Event()
 
     def rise(self) -> None:
         """It answers: those who wait may send."""
         self.up = True
-        for pulse in (self, *self.others):
-            pulse._rose.set()
-            pulse._rose = anyio.Event()
+        self._rose.set()
+        self._rose = anyio.Event()
+        for listener in self._listeners:
+            listener()
 
     def fall(self) -> None:
         """It does not answer."""
@@ -63,10 +62,9 @@ class Pulse:
         while not self.up:
             await self._rose.wait()
 
-    async def wait_for_any(self) -> None:
-        """Until it or another is up."""
-        while not (self.up or any(pulse.up for pulse in self.others)):
-            await self._rose.wait()
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have somebody told whenever it rises."""
+        self._listeners.append(listener)
 
     def doubt(self) -> None:
         """A request failed in a way in which requests fail when a server is going down.
@@ -114,7 +112,6 @@ class Endpoint:
     Attributes:
         load: requests that were sent its way and are not over, those that wait for a place included.
         gauges: what it said of itself.
-        others: those that answer in its place while it is down.
     """
 
     def __init__(
@@ -131,10 +128,11 @@ class Endpoint:
         self.base_url, self.transport, self.limiter = base_url, transport, limiter
         self.pulse, self._supervised = pulse or Pulse(), pulse is not None
         self.load, self.gauges = 0, Gauges()
-        self.others: Sequence[Endpoint] = ()
+        self._others: Sequence[Endpoint] | None = None
         self._looks, self._capacity, self._outage_seconds = looks, capacity, outage_seconds
         self._attended = self._answered = self._gave_up = False
         self._troubled_at: float | None = None  # since the last success
+        self._until = -inf  # it is waited for, on the clock of the event loop
         self._outages = 0
         self._version: str | None = None  # empty: it does not say
 
@@ -144,6 +142,14 @@ class Endpoint:
     def choose(self, prefix: bytes) -> Endpoint:
         """Itself: there is no other (see `Route`)."""
         return self
+
+    async def wait(self) -> None:
+        """Until it is up (see `Route`)."""
+        await self.pulse.wait()
+
+    def join(self, others: Sequence[Endpoint]) -> None:
+        """It is on one more route, where others answer in its place; those that do on all its routes, may spare it."""
+        self._others = [other for other in others if self._others is None or other in self._others]
 
     @property
     def up(self) -> bool:
@@ -156,10 +162,23 @@ class Endpoint:
         return self.pulse.holds and not self.pulse.up
 
     @property
+    def given_up(self) -> bool:
+        """Whether it was down for longer than it is waited for, and has not answered since."""
+        return self._gave_up
+
+    @property
+    def _promises(self) -> bool:
+        """Whether it can be expected to answer, now or soon."""
+        if self._gave_up:
+            return False
+        if self.up:
+            return self._answered or self._troubled_at is None
+        return self._answered and anyio.current_time() < self._until
+
+    @property
     def _spared(self) -> bool:
-        """Whether nobody needs it: another is up, and has answered, or nothing is known against that one."""
-        able = (other for other in self.others if other.up and not other._gave_up)
-        return any(other._answered or other._troubled_at is None for other in able)
+        """Whether nobody needs it: another will answer."""
+        return any(other._promises for other in self._others or ())
 
     # --- what its answers say -----------------------------------------------------------------------------------------
 
@@ -198,8 +217,13 @@ class Endpoint:
             return True
         # Nobody sends until whoever sees to it, who has been told to look, has found it well: the kernel may take in
         # connections for a server that is dying, and what is sent there is paid for as if it had been read.
-        self.pulse.fall()
+        self._fall()
         return not trouble.unsent
+
+    def _fall(self) -> None:
+        if self.pulse.up and not self._gave_up:
+            self._until = anyio.current_time() + self._outage_seconds
+        self.pulse.fall()
 
     # --- beside the run -----------------------------------------------------------------------------------------------
 
@@ -264,6 +288,8 @@ class Endpoint:
             For how many looks in vain it counts: none if it ever said something, enough if it never will.
         """
         response = await self._get("metrics", timeout_seconds)
+        if isinstance(response, TransportError) and self._answered:
+            self.pulse.doubt()
         page = response.body.decode("utf-8", "replace") if isinstance(response, HttpResponse) else ""
         seen = read(page)
         if seen is not None:
@@ -279,26 +305,30 @@ class Endpoint:
         """See to the pulse of a server that nobody else sees to."""
         while True:
             await self.pulse.doubts()
-            if not self._spared and (not self._answered or self._gave_up):
+            if not self._answered and not self._spared:
                 self.pulse.rise()
                 continue
-            got = await self._get("health", _PROBE_TIMEOUT_SECONDS)
+            got = await self._probe()
             if _is_well(got) or _is_slow(got):
                 self.pulse.rise()
                 continue
-            self.pulse.fall()
+            self._fall()
             self._outages += 1
             wait_seconds = _FIRST_PROBE_SECONDS
-            until = anyio.current_time() + self._outage_seconds
-            while not _is_well(await self._get("health", _PROBE_TIMEOUT_SECONDS)):
-                if anyio.current_time() >= until and not self._spared:
-                    self._gave_up = True  # then those who wait are sent, and told why they fail
-                    break
+            while not _is_well(await self._probe()):
+                if anyio.current_time() >= self._until and not self._spared:
+                    self._gave_up = True
+                    self.pulse.rise()  # those who wait are sent, and told why they fail
                 await anyio.sleep(wait_seconds)
                 wait_seconds = min(_LONGEST_PROBE_SECONDS, 1.5 * wait_seconds)
-            else:
-                self._gave_up = False
+            self._gave_up = False
             self.pulse.rise()
+
+    async def _probe(self) -> HttpResponse | TransportError:
+        got = await self._get("health", _PROBE_TIMEOUT_SECONDS)
+        if isinstance(got, NotSent) and got.kind == "timeout":  # perhaps our own loop was late to see the connection
+            return await self._get("health", _PROBE_TIMEOUT_SECONDS)
+        return got
 
     async def _get(self, path: str, timeout_seconds: float) -> HttpResponse | TransportError:
         try:
@@ -357,6 +387,10 @@ class Route(Protocol):
 
     def choose(self, prefix: bytes) -> Endpoint:
         """The server for a request; those that share a prefix go to the same one as long as that pays."""
+        ...
+
+    async def wait(self) -> None:
+        """Until one of its servers is up."""
         ...
 
 

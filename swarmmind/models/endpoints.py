@@ -67,7 +67,9 @@ class Endpoints:
 
     def endpoint(self, address: Address, transport: str, limits: EndpointLimits) -> Endpoint:
         """The one server at an address; see `route`."""
-        return self._endpoint(address, transport, self._limiter(address, limits))
+        endpoint = self._endpoint(address, transport, self._limiter(address, limits))
+        endpoint.join(())
+        return endpoint
 
     def route(self, address: Address, transport: str, limits: EndpointLimits) -> Route:
         """The server at an address, or the replicas there.
@@ -126,6 +128,8 @@ class Endpoints:
                 each.append(
                     self._endpoint(one, transport, limiter, server, capacity, looks=alone or limiter is not shared)
                 )
+            if alone:
+                each[0].join(())
             self._routes[place] = each[0] if alone else Replicas(each)
         return self._routes[place]
 

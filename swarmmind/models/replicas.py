@@ -12,6 +12,8 @@ import math
 from collections.abc import Sequence
 from hashlib import blake2b
 
+import anyio
+
 from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.prefixes import DIGEST_BYTES, heads
 
@@ -28,9 +30,10 @@ class Replicas:
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
+        self._rose = anyio.Event()
         for endpoint in self.endpoints:
-            endpoint.others = [other for other in self.endpoints if other is not endpoint]
-            endpoint.pulse.others = [other.pulse for other in endpoint.others]
+            endpoint.join([other for other in self.endpoints if other is not endpoint])
+            endpoint.pulse.listen(self._risen)
         self._orders: dict[bytes, list[Endpoint]] = {}
         self._homes: dict[bytes, Endpoint] = {}  # by heads of prefixes
         self._older: dict[bytes, Endpoint] = {}  # those that were not asked for since there are so many others
@@ -41,10 +44,12 @@ class Replicas:
     def choose(self, prefix: bytes) -> Endpoint:
         """The replica for a request: where most of its head belongs, of those that are up and have room.
 
-        If those are full it is the least busy, if they are down the next in the head's order. If none is up it is where
-        the head belongs, and there the request waits, or fails.
+        If those are full it is the least busy, if they are down the next in the head's order. Those that were given up
+        are chosen if there is no other. If none is up it is where the head belongs, and there the request fails if
+        nobody holds it.
         """
-        live = [endpoint for endpoint in self.endpoints if endpoint.up]
+        up = [endpoint for endpoint in self.endpoints if endpoint.up]
+        live = [endpoint for endpoint in up if not endpoint.given_up] or up
         if live and not prefix:
             return min(live, key=_load)
         most = math.ceil(_SLACK * (sum(endpoint.load for endpoint in live) + 1) / max(1, len(live)))
@@ -53,14 +58,23 @@ class Replicas:
             home = self._home(head)
             if home is None:
                 continue
-            known, full = known or head, full or home.up
-            if home.up and home.load < most:
+            known, full = known or head, full or home in live
+            if home in live and home.load < most:
                 return self._settled(prefix, home)
         order = self._order(known or prefix[:DIGEST_BYTES])
         if not live:
             return self._home(known) or order[0]
-        chosen = None if full else next((one for one in order if one.up and one.load < most), None)
+        chosen = None if full else next((one for one in order if one in live and one.load < most), None)
         return self._settled(prefix, chosen or min(live, key=_load))
+
+    async def wait(self) -> None:
+        """Until one of them is up."""
+        while not any(endpoint.up for endpoint in self.endpoints):
+            await self._rose.wait()
+
+    def _risen(self) -> None:
+        self._rose.set()
+        self._rose = anyio.Event()
 
     def _home(self, head: bytes) -> Endpoint | None:
         home = self._homes.get(head)

@@ -145,7 +145,7 @@ class Sender:
             endpoint.load += 1
             try:
                 if endpoint.shut:
-                    await endpoint.pulse.wait_for_any()
+                    await self.route.wait()
                     continue
                 place = await endpoint.limiter.acquire(call, tokens, turn.priority, turn.prefix)
                 if not endpoint.shut:

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -98,7 +99,8 @@ class Writer:
                 time.sleep(_LINGER_SECONDS)
         if connection is not None:
             if self.error is None:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with suppress(sqlite3.Error):  # everything is kept without it
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.close()
 
     def _connect(self) -> sqlite3.Connection:

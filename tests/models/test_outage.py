@@ -159,9 +159,8 @@ async def test_one_that_never_answered_is_not_waited_for() -> None:
         began = anyio.current_time()
         replies = await ask_all(model(endpoint, 3), 4, 4)
         assert anyio.current_time() - began < 2
-    assert endpoint.served().warnings == [
-        "http://127.0.0.1:9/v1: no request was answered; is this its address, and is it up?"
-    ]
+    told = "http://127.0.0.1:9/v1: no request was answered; is this its address, and is it up?"
+    assert told in endpoint.served().warnings
     assert [(reply.failure.kind if reply.failure else "", reply.usage.calls) for reply in replies] == [
         ("connection", 3)
     ] * 4

@@ -10,7 +10,7 @@ import pytest
 
 from swarmmind.effects import TEXT, Message, Reply, Sampling
 from swarmmind.models.chat import ChatModel, Patience
-from swarmmind.models.endpoint import Endpoint
+from swarmmind.models.endpoint import Endpoint, Route
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.redact import Redactor
 from swarmmind.models.replicas import Replicas
@@ -54,16 +54,20 @@ class Server:
     async def close(self) -> None: ...
 
 
+def model(route: Route) -> ChatModel:
+    return ChatModel(Writer("m"), route, None, Patience(), Redactor())
+
+
 class Two:
     """Two servers that have answered, of which the first is dead now."""
 
-    def __init__(self) -> None:
+    def __init__(self, outage_seconds: float = OUTAGE_SECONDS) -> None:
         self.servers = Server(), Server()
         self.endpoints = [
-            Endpoint(f"http://{at}/v1", server, Limiter(concurrency=16), outage_seconds=OUTAGE_SECONDS)
+            Endpoint(f"http://{at}/v1", server, Limiter(concurrency=16), outage_seconds=outage_seconds)
             for at, server in enumerate(self.servers)
         ]
-        self.model = ChatModel(Writer("m"), Replicas(self.endpoints), None, Patience(), Redactor())
+        self.model = model(Replicas(self.endpoints))
         self.replies: list[Reply] = []
 
     @asynccontextmanager
@@ -86,9 +90,13 @@ class Two:
                 group.start_soon(self._ask, number)
 
     async def _ask(self, number: int) -> None:
-        messages = Message("system", f"You are number {number % 20}."), Message("user", "?")
-        call = LooseCall(clock=Hurried(), key=f"run/{number}")
-        self.replies.append(await call.ask(self.model, Request(AGENT, messages, TEXT, Sampling(), number, None)))
+        self.replies.append(await answer(self.model, number))
+
+
+async def answer(asked: ChatModel, number: int) -> Reply:
+    messages = Message("system", f"You are number {number % 20}."), Message("user", "?")
+    call = LooseCall(clock=Hurried(), key=f"run/{number}")
+    return await call.ask(asked, Request(AGENT, messages, TEXT, Sampling(), number, None))
 
 
 async def test_who_asks_while_both_are_in_doubt_goes_where_somebody_is_up() -> None:
@@ -114,3 +122,48 @@ async def test_a_hiccup_of_the_one_that_is_left_sends_nobody_to_the_dead_one() -
             group.start_soon(two.ask, 20)
             await anyio.sleep(0.5)
     assert len(two.replies) == 64
+
+
+async def test_one_that_was_given_up_is_no_refuge_while_the_other_is_waited_for() -> None:
+    two = Two(outage_seconds=1.0)
+    async with two.at_work():
+        await anyio.sleep(1.5)
+        two.servers[1].dead = True
+        async with anyio.create_task_group() as group:
+            group.start_soon(two.ask, 40)
+            await anyio.sleep(0.6)
+            two.servers[1].dead = False
+    assert len(two.replies) == 80
+
+
+async def test_who_can_go_nowhere_else_is_told_and_holds_up_nobody() -> None:
+    two = Two()
+    one = two.endpoints[0]
+    one.join(())  # a model of its own is there, too
+    async with two.at_work():
+        assert one.shut
+        reply = await answer(model(one), 1)
+        assert reply.failure is not None
+        assert reply.failure.kind == "connection"
+        await two.ask(20)
+
+
+async def test_whoever_rises_is_found_by_all_routes_that_lead_there() -> None:
+    a, b, c = (Endpoint(f"http://{name}/v1", Server(), Limiter()) for name in "abc")
+    routes = Replicas([a, b]), Replicas([a, c])
+    found: list[Endpoint] = []
+
+    async def go(route: Replicas) -> None:
+        await route.wait()
+        found.append(route.choose(b""))
+
+    for endpoint in (a, b, c):
+        endpoint.pulse.fall()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for route in routes:
+                group.start_soon(go, route)
+            for rises in (b, c):
+                await anyio.wait_all_tasks_blocked()
+                rises.pulse.rise()
+    assert found == [b, c]

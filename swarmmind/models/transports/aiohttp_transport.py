@@ -133,7 +133,7 @@ class AiohttpTransport:
                 never was), or the body is over 16 MiB.
         """
         session = self._session or self._open()
-        limit = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=probing(timeout_seconds))
+        limit = aiohttp.ClientTimeout(total=timeout_seconds, connect=probing(timeout_seconds))
         with _telling(timeout_seconds):
             async with session.get(beside(self.base_url, path), timeout=limit, allow_redirects=False) as response:
                 return HttpResponse(response.status, response.headers, await _read(response.headers, response.content))
