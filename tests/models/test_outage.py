@@ -135,6 +135,32 @@ async def test_however_a_server_is_away_nothing_is_sent_meanwhile(error: Transpo
     assert 0 < transport.failed <= 8  # what was under way
 
 
+async def test_a_machine_that_goes_off_without_a_word_is_noticed_by_a_look() -> None:
+    class Silent(Replayed):
+        off = False
+
+        async def post(self, path: str, body: bytes, timeout_seconds: float) -> HttpResponse:
+            if self.off:
+                await anyio.sleep_forever()
+            return await super().post(path, body, timeout_seconds)
+
+        async def get(self, path: str, timeout_seconds: float) -> HttpResponse:
+            if self.off:
+                raise NotSent("timeout", "no connection")
+            return HttpResponse(200, {}, b"vllm:num_requests_running 1\nvllm:num_requests_waiting 0\n")
+
+    transport = Silent(ok())
+    endpoint = Endpoint("http://fake/v1", transport, Limiter())
+    async with watched(endpoint), anyio.create_task_group() as group:
+        assert (await ask_all(model(endpoint, 1), 1, 1))[0].ok
+        transport.off = True
+        group.start_soon(ask_all, model(endpoint, 1), 1, 1)
+        with anyio.fail_after(10):
+            while endpoint.up:
+                await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+
+
 async def test_one_that_stays_away_is_told_of_when_the_patience_is_over() -> None:
     server = FakeEndpoint()
     await server.start()

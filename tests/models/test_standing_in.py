@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from operator import attrgetter
 
 import anyio
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from swarmmind.effects import TEXT, Message, Reply, Sampling
 from swarmmind.models.chat import ChatModel, Patience
 from swarmmind.models.endpoint import Endpoint, Route
+from swarmmind.models.endpoints import Address, Endpoints
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.redact import Redactor
 from swarmmind.models.replicas import Replicas
 from swarmmind.models.transports.shared import NotSent
 from swarmmind.models.wire import Writer
 from swarmmind.ports import HttpResponse, Request, TransportError
+from swarmmind.spec.model import EndpointLimits
 from swarmmind.testing import LooseCall
 from tests.models.asking import AGENT, ok
 from tests.models.test_hostile import Hurried
@@ -167,3 +170,15 @@ async def test_whoever_rises_is_found_by_all_routes_that_lead_there() -> None:
                 await anyio.wait_all_tasks_blocked()
                 rises.pulse.rise()
     assert found == [b, c]
+
+
+@pytest.mark.parametrize("alone_first", [True, False])
+async def test_a_server_that_some_model_has_alone_is_never_spared(alone_first: bool) -> None:
+    endpoints, urls = Endpoints(), ["http://a/v1", "http://a/v1,http://b/v1"]
+    for url in urls if alone_first else reversed(urls):
+        endpoints.route(Address("openai", url, None), "aiohttp", EndpointLimits())
+    alone, both = (endpoints.route(Address("openai", url, None), "aiohttp", EndpointLimits()) for url in urls)
+    assert isinstance(both, Replicas)
+    assert both.endpoints[0] is alone
+    spared = attrgetter("_spared")
+    assert [spared(endpoint) for endpoint in both.endpoints] == [False, True]
