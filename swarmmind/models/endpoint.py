@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +12,7 @@ import msgspec
 from swarmmind.effects import FailureKind
 from swarmmind.models.gauges import Gauges, is_engine, read
 from swarmmind.models.limiter import Limiter, Place
+from swarmmind.models.pulse import Pulse
 from swarmmind.models.served import Served
 from swarmmind.models.transports.shared import NotSent, describe
 from swarmmind.ports import HttpResponse, Transport, TransportError
@@ -29,55 +30,6 @@ _FIRST_PROBE_SECONDS, _LONGEST_PROBE_SECONDS = 0.1, 2.0
 _OMINOUS = ("connection", "server", "busy")  # how requests fail when a server goes down
 _MOST_VERSION = 100  # characters
 _SHOWN = ("block_size", "num_gpu_blocks", "cache_dtype", "enable_prefix_caching")
-
-
-class Pulse:
-    """Whether a server is up, for those who want to send to it.
-
-    Args:
-        up: whether it is.
-        holds: whether requests wait while it is down; else they are sent, and fail as they do anywhere.
-    """
-
-    def __init__(self, up: bool = True, holds: bool = True) -> None:
-        self.up, self.holds = up, holds
-        self._listeners: list[Callable[[], None]] = []
-        self._rose = anyio.Event()
-        self._doubted = anyio.Event()
-
-    def rise(self) -> None:
-        """It answers: those who wait may send."""
-        self.up = True
-        self._rose.set()
-        self._rose = anyio.Event()
-        for listener in self._listeners:
-            listener()
-
-    def fall(self) -> None:
-        """It does not answer."""
-        self.up = False
-
-    async def wait(self) -> None:
-        """Until it is up."""
-        while not self.up:
-            await self._rose.wait()
-
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have somebody told whenever it rises."""
-        self._listeners.append(listener)
-
-    def doubt(self) -> None:
-        """A request failed in a way in which requests fail when a server is going down.
-
-        Whoever sees to the server looks at it then, and lets the pulse rise or fall; somebody else may have let it fall
-        meanwhile.
-        """
-        self._doubted.set()
-
-    async def doubts(self) -> None:
-        """Until somebody has doubts."""
-        await self._doubted.wait()
-        self._doubted = anyio.Event()
 
 
 class Trouble(NamedTuple):
@@ -155,11 +107,6 @@ class Endpoint:
     def up(self) -> bool:
         """Whether it answers, as far as is known."""
         return self.pulse.up
-
-    @property
-    def shut(self) -> bool:
-        """Whether requests wait for it to rise."""
-        return self.pulse.holds and not self.pulse.up
 
     @property
     def given_up(self) -> bool:

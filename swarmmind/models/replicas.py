@@ -45,8 +45,7 @@ class Replicas:
         """The replica for a request: where most of its head belongs, of those that are up and have room.
 
         If those are full it is the least busy, if they are down the next in the head's order. Those that were given up
-        are chosen if there is no other. If none is up it is where the head belongs, and there the request fails if
-        nobody holds it.
+        are chosen if there is no other. If none is up it is where the head belongs.
         """
         up = [endpoint for endpoint in self.endpoints if endpoint.up]
         live = [endpoint for endpoint in up if not endpoint.given_up] or up

@@ -144,11 +144,11 @@ class Sender:
             endpoint = self.route.choose(turn.prefix)
             endpoint.load += 1
             try:
-                if endpoint.shut:
+                if not endpoint.up:
                     await self.route.wait()
                     continue
                 place = await endpoint.limiter.acquire(call, tokens, turn.priority, turn.prefix)
-                if not endpoint.shut:
+                if endpoint.up:
                     return await self._placed(body, worst, read, call, endpoint, place), place
                 place.release()  # it went down while this request waited for a place: no attempt is lost to that
             finally:

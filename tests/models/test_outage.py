@@ -10,8 +10,9 @@ import pytest
 
 from swarmmind.effects import Reply
 from swarmmind.models.chat import ChatModel, Patience
-from swarmmind.models.endpoint import Endpoint, Pulse
+from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.limiter import Limiter
+from swarmmind.models.pulse import Pulse
 from swarmmind.models.redact import Redactor
 from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
 from swarmmind.models.transports.shared import NotSent

@@ -5,9 +5,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmmind.models.endpoint import Endpoint, Pulse
+from swarmmind.models.endpoint import Endpoint
 from swarmmind.models.limiter import Limiter
 from swarmmind.models.prefixes import DIGEST_BYTES
+from swarmmind.models.pulse import Pulse
 from swarmmind.models.replicas import Replicas
 from swarmmind.models.transports.aiohttp_transport import AiohttpTransport
 
@@ -77,7 +78,7 @@ def test_when_none_is_up_the_request_waits_at_its_own() -> None:
     for endpoint in route.endpoints:
         endpoint.pulse.fall()
     assert route.choose(b"x") is own
-    assert own.shut
+    assert not own.up
 
 
 def test_a_conversation_stays_where_it_began_and_groups_that_share_their_instructions_are_spread() -> None:

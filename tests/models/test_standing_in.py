@@ -144,7 +144,7 @@ async def test_who_can_go_nowhere_else_is_told_and_holds_up_nobody() -> None:
     one = two.endpoints[0]
     one.join(())  # a model of its own is there, too
     async with two.at_work():
-        assert one.shut
+        assert not one.up
         reply = await answer(model(one), 1)
         assert reply.failure is not None
         assert reply.failure.kind == "connection"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from swarmmind.errors import ServerLost
-from swarmmind.models.endpoint import Pulse
+from swarmmind.models.pulse import Pulse
 from swarmmind.models.vllm.launch import Launch
 from swarmmind.models.vllm.process import Guarded, get, tail
 
