@@ -189,8 +189,12 @@ def measure(work: Workload, seconds: float, repeats: int) -> dict[str, Any]:
         results.append(await swarm(work, calls))
         return results[-1].makespan_seconds  # reading the task and making the agents is not the server's business
 
-    for _ in range(repeats):
-        pairs.append((raw(calls, best), turn(work, play)))
+    for number in range(
+        repeats
+    ):  # each goes first in every other pair: the machine may grow faster or slower meanwhile
+        first = turn(work, play) if number % 2 else raw(calls, best)
+        second = raw(calls, best) if number % 2 else turn(work, play)
+        pairs.append((second, first) if number % 2 else (first, second))
         print(f"{pairs[-1][0].tokens_per_second:.0f} generator, {pairs[-1][1].tokens_per_second:.0f} swarm", flush=True)
     ratios = [mine.tokens_per_second / fixed.tokens_per_second for fixed, mine in pairs]
     running = max(mine.running for _, mine in pairs)
@@ -224,7 +228,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each level")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=6)
     parser.add_argument("--capacities", default="8,64", help="--max-num-seqs of the servers that are started")
     parser.add_argument("--name", default="saturation", help="of the stored result")
     options = parser.parse_args()
