@@ -5,8 +5,8 @@
     python -m benchmarks.saturation --gpu --base-url URL --model NAME   # says `skipped` where there is no GPU
 
 The generator is aiohttp and nothing else: it sends the very requests of the swarm, warm, at 1, 2, 4, ... 256 in flight,
-and the best of these is what there is to reach. Then swarm and generator take turns, and their throughput is what the
-server itself counts. Meanwhile the server is asked what it runs and what waits there.
+and the best of these is what there is to reach. Then swarm and generator take turns, now the one first and now the
+other, and their throughput is what the server itself counts. Meanwhile the server is asked what it runs and what waits.
 """
 
 from __future__ import annotations
@@ -189,12 +189,12 @@ def measure(work: Workload, seconds: float, repeats: int) -> dict[str, Any]:
         results.append(await swarm(work, calls))
         return results[-1].makespan_seconds  # reading the task and making the agents is not the server's business
 
-    for number in range(
-        repeats
-    ):  # each goes first in every other pair: the machine may grow faster or slower meanwhile
-        first = turn(work, play) if number % 2 else raw(calls, best)
-        second = raw(calls, best) if number % 2 else turn(work, play)
-        pairs.append((second, first) if number % 2 else (first, second))
+    for number in range(repeats):
+        if number % 2:  # who goes second may find a faster or a slower machine
+            mine = turn(work, play)
+            pairs.append((raw(calls, best), mine))
+        else:
+            pairs.append((raw(calls, best), turn(work, play)))
         print(f"{pairs[-1][0].tokens_per_second:.0f} generator, {pairs[-1][1].tokens_per_second:.0f} swarm", flush=True)
     ratios = [mine.tokens_per_second / fixed.tokens_per_second for fixed, mine in pairs]
     running = max(mine.running for _, mine in pairs)
