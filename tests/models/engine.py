@@ -209,6 +209,24 @@ async def drive(
     await simulate(engine.clock, *[caller] * callers, *([look] if looks else []), *more)
 
 
+async def play(limiter: Limiter, engine: Engine, program: Callable[[], Awaitable[object]]) -> None:
+    """Do something to its end; the engine is looked at meanwhile."""
+    over = False
+    limiter.steer()
+
+    async def until_over() -> None:
+        nonlocal over
+        await program()
+        over = True
+
+    async def look() -> None:
+        while not over:
+            limiter.observe(engine.look())
+            await engine.clock.sleep(LOOK_SECONDS)
+
+    await simulate(engine.clock, until_over, look)
+
+
 async def send(limiter: Limiter, engine: Engine, call: LooseCall) -> None:
     """One request, until it is answered."""
     while True:

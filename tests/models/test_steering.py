@@ -14,8 +14,7 @@ from swarmmind.models.limiter import Limiter
 from swarmmind.models.steering import FIRST_LIMIT
 from swarmmind.runtime.clock import VirtualClock
 from swarmmind.testing import LooseCall
-from tests.models.engine import Batch, Engine, drive, send
-from tests.models.simulation import simulate
+from tests.models.engine import Batch, Engine, drive, play, send
 
 pytestmark = pytest.mark.anyio
 
@@ -173,24 +172,15 @@ async def test_others_at_the_server_leave_less_for_us() -> None:
 async def test_rounds_with_a_barrier_find_the_server_ready() -> None:
     clock = VirtualClock()
     engine, limiter = Engine(clock, 32, 2.0), Limiter()
-    limiter.steer()
-    over = False
 
     async def rounds() -> None:
-        nonlocal over
         for number in range(10):
             async with anyio.create_task_group() as group:
                 for agent in range(96):
                     call = LooseCall(clock=clock, key=f"{number}/{agent}")
                     group.start_soon(send, limiter, engine, call)
-        over = True
 
-    async def look() -> None:
-        while not over:
-            limiter.observe(engine.look())
-            await clock.sleep(0.25)
-
-    await simulate(clock, rounds, look)
+    await play(limiter, engine, rounds)
     assert clock.now() < 1.25 * 10 * 3 * 2.0  # three waves of 32 to a round
     assert engine.most_there <= 48
 
@@ -239,8 +229,6 @@ async def test_replies_on_their_way_to_the_journal_hold_places_but_not_the_serve
 async def test_one_that_was_cut_to_the_ground_grows_again() -> None:
     clock = VirtualClock()
     engine, limiter = Engine(clock, 64, 1.0), Limiter()
-    limiter.steer()
-    over = False
     limits: list[int] = []
 
     async def ask(calls: int, callers: int) -> None:
@@ -256,19 +244,12 @@ async def test_one_that_was_cut_to_the_ground_grows_again() -> None:
         limits.append(limiter.limit)
 
     async def phases() -> None:
-        nonlocal over
         await ask(2000, 300)
         engine.preemptions += 1  # somebody else's, when hardly anything of ours is under way
         await ask(10, 1)
         await ask(8000, 300)
-        over = True
 
-    async def look() -> None:
-        while not over:
-            limiter.observe(engine.look())
-            await clock.sleep(0.25)
-
-    await simulate(clock, phases, look)
+    await play(limiter, engine, phases)
     assert limits[0] >= 64
     assert limits[1] == 1
     assert limits[2] >= 64
