@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,31 @@ async def test_models_that_want_the_same_share_a_server(fake: dict[str, str], st
         assert [(await ask(model)).text for model in (*models, other)] == ["ok"] * 3
         assert len(started()) == 2
     assert sorted(path.name for path in tmp_path.glob("*.log")) == ["vllm-0-0.log", "vllm-1-0.log"]
+
+
+async def test_one_that_is_slow_to_say_how_it_is_holds_up_nobody(
+    fake: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoints, up = Endpoints(), list[bool]()
+    model = managed(fake, endpoints)
+    async with endpoints.running(tmp_path):
+        assert (await ask(model)).text == "ok"
+        (fleet,) = attrgetter("_fleets")(endpoints).values()
+        (server,) = fleet.servers
+        status = server._status
+
+        async def slow() -> int | None:
+            up.append(server.pulse.up)
+            if len(up) < 3:
+                raise TimeoutError
+            return await status()
+
+        monkeypatch.setattr(server, "_status", slow)
+        server.pulse.doubt()
+        server.pulse.fall()
+        await until_async(lambda: len(up) >= 3)
+        assert (await ask(model)).text == "ok"
+    assert up[:3] == [False, True, True]
 
 
 @pytest.mark.parametrize("victim", ["pid", "engine"])
